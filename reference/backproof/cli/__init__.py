@@ -1,0 +1,35 @@
+"""The command `backproof`: parses, calls, prints. A command's own imports wait until it runs."""
+
+import sys
+from collections.abc import Sequence
+
+from backproof import InputError, __version__
+from backproof.cli import backends, conform, descend
+from backproof.cli.parser import Parser
+
+COMMANDS = (conform, descend, backends)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 all good, 1 a failure found, 2 the input or the environment is at fault."""
+    parser = Parser(
+        prog="backproof",
+        description="Hand-derived backpropagation, proved and certified, and the conformance suite for backends.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"backproof {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    for command in COMMANDS:
+        command.add(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        sys.exit(arguments.run(arguments))
+    except InputError as error:
+        sys.stderr.write(f"backproof: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("backproof: interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,42 @@
+"""The command line's grammar: one parser a command, errors of one line."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, with the way to help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def add_command(commands: "argparse._SubParsersAction[Parser]", name: str, summary: str, example: str) -> Parser:
+    """A command's parser, with `--json` and an example under its help."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", metavar="PATH", help='write the result as JSON ("-": to standard output)')
+    return parser
+
+
+def positive(text: str) -> int:
+    """An argument type: a whole number >= 1."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+positive.__name__ = "whole number >= 1"
+
+
+def note(message: str) -> None:
+    """A line for the person, on standard error."""
+    print(message, file=sys.stderr)

@@ -1,0 +1,98 @@
+"""A model: named shapes, a loss, hand-derived gradients; and the checks that stand before the equations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from backproof.errors import InputError
+
+Arrays = Mapping[str, Any]
+Dims = Mapping[str, int]
+
+FLOATS = ("float64", "float32", "float16")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model file says, with its arrays split into `params` and data.
+
+    `shapes` maps every array to its axes ("n m"; "" is a scalar), `loss(xp, **arrays)` is the scalar
+    loss in the array namespace `xp`, `gradients(**arrays)` the hand derivation in NumPy.
+    """
+
+    name: str
+    shapes: Mapping[str, str]
+    params: tuple[str, ...]
+    loss: Callable[..., Any]
+    gradients: Callable[..., dict[str, Any]]
+
+    @classmethod
+    def from_module(cls, module: ModuleType) -> "Model":
+        name = module.__name__.rpartition(".")[2]
+        return cls(name, module.shapes, tuple(module.params), module.loss, module.gradients)
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Names of the arrays that are not parameters."""
+        return tuple(name for name in self.shapes if name not in self.params)
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The dimension letters, alphabetically but for `m`, the examples, between `n` and `k`."""
+        found = {axis for axes in self.shapes.values() for axis in axes.split() if axis.isalpha()}
+        return tuple(sorted(found, key=lambda letter: ("nmk".find(letter) % 4, letter)))
+
+    def shape(self, name: str, dims: Dims) -> tuple[int, ...]:
+        """The shape of array `name` where the letters stand for `dims`."""
+        axes = self.shapes[name].split()
+        return tuple(int(axis) if axis.isdigit() else dims[axis] for axis in axes)
+
+    def evaluate(self, params: Arrays, data: Arrays) -> tuple[Any, dict[str, Any]]:
+        """Loss and hand-derived gradients, in NumPy, of arrays that were checked.
+
+        The gradients have their parameter's shape and dtype. Raises InputError as `check` does.
+        """
+        self.check(params, data)
+        arrays = {name: np.asarray(value) for name, value in {**params, **data}.items()}
+        return self.loss(np, **arrays), self.gradients(**arrays)
+
+    def check(self, params: Arrays, data: Arrays) -> dict[str, int]:
+        """The dimensions of `params` and `data`; InputError where a name, shape or dtype is wrong."""
+        self._check_names("parameter", params, self.params)
+        self._check_names("data array", data, self.data)
+        arrays = {name: np.asarray(value) for name, value in {**params, **data}.items()}
+        dims: dict[str, tuple[int, str]] = {}
+        for name in self.shapes:
+            self._check_shape(name, arrays[name], dims)
+        dtypes = {name: array.dtype.name for name, array in arrays.items()}
+        for name, dtype in dtypes.items():
+            if dtype not in FLOATS:
+                raise InputError(f"{self.name}: {name} is {dtype}; give it as one of {', '.join(FLOATS)}")
+        if len(set(dtypes.values())) > 1:
+            listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+            raise InputError(f"{self.name}: the arrays differ in dtype ({listed}); cast them to one")
+        return {letter: size for letter, (size, _) in dims.items()}
+
+    def _check_names(self, kind: str, given: Arrays, wanted: tuple[str, ...]) -> None:
+        for name in wanted:
+            if name not in given:
+                raise InputError(f"{self.name}: {kind} {name} is missing; it needs {', '.join(wanted)}")
+        for name in given:
+            if name not in wanted:
+                raise InputError(f"{self.name}: there is no {kind} {name}; it takes {', '.join(wanted)}")
+
+    def _check_shape(self, name: str, array: Any, dims: dict[str, tuple[int, str]]) -> None:
+        axes = self.shapes[name].split()
+        wanted = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+        if array.ndim != len(axes):
+            raise InputError(f"{self.name}: {name} has shape {array.shape}; it must be {wanted}")
+        for axis, size in zip(axes, array.shape, strict=True):
+            if size == 0:
+                raise InputError(f"{self.name}: {name} of shape {array.shape} is empty; {wanted} needs sizes >= 1")
+            known, source = (int(axis), axis) if axis.isdigit() else dims.setdefault(axis, (size, name))
+            if size != known:
+                because = f"{axis} = {known} by {source}" if axis.isalpha() else f"its axis {axis} is fixed"
+                raise InputError(f"{self.name}: {name} has shape {array.shape}; it must be {wanted}, and {because}")

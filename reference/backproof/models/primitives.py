@@ -1,0 +1,20 @@
+"""What the equations are made of beyond `+ - * / @`, and may be replaced by the namespace they run in."""
+
+import numpy as np
+
+
+def sigmoid(z, xp=np):
+    """sigma(z) = 1 / (1 + exp(-z)), elementwise: the shape and dtype of `z`, finite for every finite `z`.
+
+    A namespace with a `sigmoid` of its own (PyTorch, the tracer, symbols) uses that one as a
+    primitive: differentiated step by step, the stable form below would lose its slope at z = 0.
+    """
+    if hasattr(xp, "sigmoid"):
+        return xp.sigmoid(z)
+    e = xp.exp(-xp.abs(z))  # 1 / (1 + exp(-z)) would overflow for z << 0; e stays in [0, 1]
+    return xp.where(z >= 0, 1, e) / (1 + e)
+
+
+def untapped(name, value):
+    """The default `tap` of a loss: names the intermediate `value`, and returns it as it is."""
+    return value
