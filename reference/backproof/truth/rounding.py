@@ -53,10 +53,19 @@ class Format:
         """The unit roundoff: half the distance from 1 to the next number."""
         return 2.0**-self.digits
 
-    def holds(self, value: Any) -> Any:
-        """Where `value`, of float64, is a number of this format (its significand is short enough)."""
-        scaled = np.ldexp(np.frexp(value)[0], self.digits)
-        return scaled == np.rint(scaled)
+    @property
+    def numpy(self) -> str:
+        """The NumPy dtype that holds its numbers: its own, or float32."""
+        return "float32" if self.name == "bfloat16" else self.name
+
+    def round(self, values: Any) -> Floats:
+        """The numbers of this format nearest to `values` (float64), gradual underflow included."""
+        spacing = np.frexp(np.maximum(np.abs(values), self.tiny))[1] - self.digits
+        return np.ldexp(np.rint(np.ldexp(values, -spacing)), spacing)
+
+    def holds(self, values: Any) -> Any:
+        """Where `values`, of float64, are numbers of this format."""
+        return self.round(values) == values
 
 
 FORMATS = {

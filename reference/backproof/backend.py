@@ -1,0 +1,57 @@
+"""What a backend is: the protocol that ours and anyone's satisfy. See `backends/` for three of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from backproof.models.model import Model
+
+Array = Any  # a framework's own array, on its device
+
+
+class Backend(Protocol):
+    """Computes the loss and the gradients of the models, and descends along them.
+
+    An instance (or a module with these names) is found by an entry point of the group
+    `backproof.backends`, or named as `module:attr`. It runs in a process of its own.
+
+    `dtypes` are names such as "float64", "float32", "bfloat16"; `devices` such as "cpu", "cuda", each
+    present on this machine; `series` the ways to run, the first being the usual one.
+    """
+
+    name: str
+    version: str
+    devices: Sequence[str]
+    dtypes: Sequence[str]
+    series: Sequence[str]
+
+    def settings(self) -> Mapping[str, str]:
+        """The settings in force that bear on precision, for the report."""
+        ...
+
+    def from_numpy(self, values: np.ndarray[Any, Any], dtype: str, device: str) -> Array:
+        """`values` on `device` in `dtype`, same shape. A dtype NumPy lacks comes as float32 that it can hold."""
+        ...
+
+    def to_numpy(self, array: Array) -> tuple[np.ndarray[Any, Any], str]:
+        """The values of `array`, and the name of the dtype it had (a dtype NumPy lacks travels as float32)."""
+        ...
+
+    def evaluate(
+        self, model: Model, series: str, params: Mapping[str, Array], data: Mapping[str, Array]
+    ) -> tuple[Array, Array, Mapping[str, Array]]:
+        """Loss (), output y_hat (1, m) and the gradient of every parameter, in its shape and dtype."""
+        ...
+
+    def descend(
+        self,
+        model: Model,
+        series: str,
+        params: Mapping[str, Array],
+        data: Mapping[str, Array],
+        learning_rate: float,
+        steps: int,
+    ) -> Mapping[str, Array]:
+        """The parameters after `steps` steps of p - learning_rate * dp, all on the device, finished on return."""
+        ...

@@ -1,0 +1,98 @@
+"""Finding backends: entry points of the group `backproof.backends`, or `module:attr`."""
+
+import importlib
+import inspect
+import os
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from backproof.backend import Backend
+from backproof.errors import InputError
+
+GROUP = "backproof.backends"
+MEMBERS = (
+    "name", "version", "devices", "dtypes", "series", "settings", "from_numpy", "to_numpy", "evaluate", "descend",
+)  # fmt: skip
+
+
+class Missing(InputError):
+    """A backend whose framework is not installed."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a backend says of itself, without its framework."""
+
+    spec: str
+    name: str
+    version: str
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    series: tuple[str, ...]
+    settings: dict[str, str]
+
+
+def registered() -> dict[str, EntryPoint]:
+    """Every registered backend's entry point, by name."""
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
+
+
+def load(spec: str) -> Backend:
+    """Import the backend `spec`, a registered name or `module:attr` (an instance, a class or a module).
+
+    Raises Missing where something it imports is not installed, InputError where it is unknown or broken.
+    """
+    if ":" in spec:
+        point = EntryPoint(spec, spec, GROUP)
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+    else:
+        points = registered()
+        if spec not in points:
+            known = ", ".join(points) or "none"
+            raise InputError(f"there is no backend {spec}; registered are {known}; any other is named as module:attr")
+        point = points[spec]
+    try:
+        module = importlib.import_module(point.module)
+    except ModuleNotFoundError as error:
+        hint = f"pip install 'backproof[{spec}]'" if spec in ("torch", "jax") else f"install {error.name}"
+        raise Missing(f"backend {spec}: no module {error.name}; {hint}") from None
+    except Exception as error:
+        raise InputError(f"backend {spec}: importing {point.module} fails: {one_line(error)}") from error
+    try:
+        found: Any = module
+        for name in filter(None, point.attr.split(".") if point.attr else []):
+            found = getattr(found, name)
+        found = found() if inspect.isclass(found) else found
+    except Exception as error:
+        raise InputError(f"backend {spec}: {point.value} cannot be made: {one_line(error)}") from error
+    lacking = [member for member in MEMBERS if not hasattr(found, member)]
+    if lacking:
+        raise InputError(f"backend {spec}: {point.value} is no backend, it lacks {', '.join(lacking)}")
+    backend: Backend = found
+    return backend
+
+
+def describe(spec: str, backend: Backend) -> Description:
+    """The plain facts of a loaded backend."""
+    return Description(
+        spec,
+        str(backend.name),
+        str(backend.version),
+        tuple(backend.devices),
+        tuple(backend.dtypes),
+        tuple(backend.series),
+        {str(key): str(value) for key, value in backend.settings().items()},
+    )
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line: its type, its message and where it was raised."""
+    message = " ".join(str(error).split())
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    where = f" ({os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})" if frame else ""
+    return f"{type(error).__name__}: {message[:300]}{where}"

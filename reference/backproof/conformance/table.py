@@ -1,0 +1,91 @@
+"""A run's results for people: the closing table and what failed, as rich renderables of 80 columns."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from backproof.conformance.results import summary
+from backproof.conformance.runner import Report
+from backproof.conformance.verdict import Judgement, Verdict
+
+STYLES = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.ERROR: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.SKIP: "dim",
+}
+LISTED = 8  # cells named one by one
+
+
+def table(reports: Sequence[Report]) -> Table:
+    """A row a backend, a column a model: counts of each verdict, and the worst error over its bound."""
+    models = list(dict.fromkeys(report.cell.problem.model for report in reports))
+    drawn = Table(title="cells by verdict, and the worst error as a fraction of its bound", title_style="")
+    drawn.add_column("backend")
+    for model in models:
+        drawn.add_column(model.replace("two_layer_", "two_layer\n_"))
+    for backend in dict.fromkeys(report.cell.backend for report in reports):
+        own = [report for report in reports if report.cell.backend == backend]
+        drawn.add_row(backend, *(_counts([r for r in own if r.cell.problem.model == model]) for model in models))
+    return drawn
+
+
+def _counts(reports: Sequence[Report]) -> Text:
+    counts = Counter(report.verdict for report in reports)
+    text = Text("\n").join(
+        Text(f"{count} {_word(verdict)}", STYLES[verdict])
+        for verdict, count in sorted(counts.items(), key=lambda item: -item[0].gravity)
+    )
+    worst = max((report.worst for report in reports if report.worst is not None), default=None)
+    return text if worst is None else text.append(f"\nworst {worst:.2g}", "dim")
+
+
+def _word(verdict: Verdict) -> str:
+    return verdict.value.upper() if verdict in (Verdict.FAIL, Verdict.ERROR) else verdict.value
+
+
+def findings(reports: Sequence[Report]) -> Iterator[RenderableType]:
+    """The cells that did not pass, gravest first, with reason and numbers; the same reason is told once."""
+    for verdict in (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP):
+        found = [report for report in reports if report.verdict is verdict]
+        if verdict in (Verdict.INCONCLUSIVE, Verdict.SKIP):
+            for reason, count in Counter(report.reason for report in found).most_common(LISTED):
+                yield Text(f"{_word(verdict)} ({count}) {reason}", STYLES[verdict])
+            continue
+        for report in found[:LISTED]:
+            yield Text(f"{_word(verdict)} {report.cell.id}", STYLES[verdict])
+            yield Text("\n".join(f"  {line}" for line in _lines(report)))
+        if len(found) > LISTED:
+            yield Text(f"... and {len(found) - LISTED} more {_word(verdict)}; --json lists them all")
+
+
+def _lines(report: Report) -> Iterator[str]:
+    wrong = {name: j for name, j in report.tensors.items() if j.verdict is report.verdict}
+    if not wrong:
+        yield report.reason or ""
+    for name, judgement in wrong.items():
+        yield f"{name}: {judgement.reason}"
+        yield from describe(judgement)
+
+
+def describe(judgement: Judgement) -> Iterator[str]:
+    """A judgement's numbers in the house's order: worst index, yours, truth, ratio, bounds."""
+    if judgement.worst_index is None or judgement.actual is None or judgement.expected is None:
+        return
+    yield f"  at {list(judgement.worst_index)}  ACTUAL {judgement.actual:.9g}  EXPECTED {float(judgement.expected):.9g}"
+    if judgement.error is not None and judgement.bound and judgement.rigorous_bound is not None:
+        yield (
+            f"  error {judgement.error:.2g} = {judgement.error / judgement.bound:.3g} x the likely bound"
+            f" ({judgement.bound:.2g}; rigorous {judgement.rigorous_bound:.2g})"
+        )
+
+
+def closing(reports: Sequence[Report], seconds: float) -> Text:
+    """The last line: how many cells, of which verdict, in what time."""
+    counts = summary(reports)
+    said = ", ".join(f"{count} {_word(Verdict(name))}" for name, count in counts.items() if count or name == "pass")
+    return Text(f"{len(reports)} cells: {said}, in {seconds:.1f} s")

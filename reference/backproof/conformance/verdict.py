@@ -1,0 +1,144 @@
+"""One tensor's verdict: its error against the truth's own bounds, and what the cell can resolve at all."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from backproof.truth.certify import Quantity
+from backproof.truth.exact import balls
+
+# A fault of the whole tensor (factor 2, sign, zero) changes it by half its size at least; where even the
+# best component resolves no such fault, the tensor says nothing.
+COARSEST = 0.5
+
+
+class Verdict(StrEnum):
+    """In order of gravity: a cell is as bad as its worst tensor."""
+
+    PASS = "pass"
+    SKIP = "skip"
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+    ERROR = "error"
+
+    @property
+    def gravity(self) -> int:
+        return list(Verdict).index(self)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The mistake it looks like: a kind from a closed list, and a sentence."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A tensor's verdict with its numbers, at the component with the largest error / bound.
+
+    `error`, `bound` (likely) and `rigorous_bound` are absolute; headroom = bound / error; resolution is
+    the smallest relative fault that the tensor is sure to show, at its best component.
+    """
+
+    verdict: Verdict
+    reason: str | None = None
+    error: float | None = None
+    bound: float | None = None
+    rigorous_bound: float | None = None
+    headroom: float | None = None
+    resolution: float | None = None
+    worst_index: tuple[int, ...] | None = None
+    actual: float | None = None
+    expected: str | None = None  # certified: the digits of the truth, and
+    expected_radius: str | None = None  # the radius of its ball
+    diagnosis: Diagnosis | None = None
+
+
+def judge(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, dtype: str) -> Judgement:
+    """Judge `actual` (of the dtype named) against the truth of a cell in `dtype`; shape and dtype come first.
+
+    FAIL: the error exceeds the rigorous bound, or shape, dtype or finiteness is wrong. INCONCLUSIVE: it
+    exceeds the likely bound only, or the tensor resolves no fault. PASS: the rest.
+    """
+    wrong = _form(actual, actual_dtype, quantity, dtype)
+    if wrong:
+        return wrong
+    bounded = np.isfinite(quantity.likely)
+    if not bounded.any():
+        return Judgement(Verdict.INCONCLUSIVE, f"no bound: {dtype} may overflow or lose every digit here")
+    broken = bounded & ~np.isfinite(actual)
+    if broken.any():
+        return _not_finite(actual, quantity, broken)
+    # A component without a bound promises nothing, so nothing is asked of it.
+    low, high = _error(np.where(bounded, actual, 0.0), quantity)
+    ratio = np.where(bounded, high / quantity.likely, -1.0)
+    worst = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+    beyond = bounded & (low > quantity.rigorous)
+    if beyond.any():
+        worst = np.unravel_index(int(np.argmax(np.where(beyond, ratio, -1.0))), ratio.shape)
+    resolution = _resolution(quantity)
+    if beyond.any():
+        verdict, reason = Verdict.FAIL, "the error exceeds what any correct arithmetic can make"
+    elif ratio[worst] > 1:
+        verdict = Verdict.INCONCLUSIVE
+        reason = "more error than independent rounding explains: lower precision, naive summation?"
+    elif resolution >= COARSEST:
+        verdict = Verdict.INCONCLUSIVE
+        reason = f"no component resolves a fault of half its size: rounding in {dtype} hides it"
+    else:
+        verdict, reason = Verdict.PASS, None
+    return Judgement(
+        verdict,
+        reason,
+        float(high[worst]),
+        float(quantity.likely[worst]),
+        float(quantity.rigorous[worst]),
+        float(quantity.likely[worst] / high[worst]) if high[worst] else float("inf"),
+        resolution,
+        **_at(worst, actual, quantity),
+    )
+
+
+def _form(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, dtype: str) -> Judgement | None:
+    if actual.shape != quantity.value.shape:
+        text = f"shape {actual.shape}; it must be {quantity.value.shape}"
+        return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("shape", text))
+    if actual_dtype != dtype:
+        text = f"dtype {actual_dtype}; it must be {dtype}"
+        return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("dtype", text))
+    return None
+
+
+def _not_finite(actual: np.ndarray[Any, Any], quantity: Quantity, broken: np.ndarray[Any, Any]) -> Judgement:
+    where = np.unravel_index(int(np.argmax(broken)), broken.shape)
+    text = f"{int(broken.sum())} of {broken.size} components are not finite where the truth is"
+    return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("not-finite", text), **_at(where, actual, quantity))
+
+
+def _error(actual: np.ndarray[Any, Any], quantity: Quantity) -> tuple[Any, Any]:
+    """|actual - truth|, certified from below and from above."""
+    difference = balls(actual.astype(np.float64)) - quantity.value
+    sides = [np.frompyfunc(lambda v, side=side: float(side(v)), 1, 1) for side in (arb.abs_lower, arb.abs_upper)]
+    low, high = (np.asarray(side(difference), np.float64) for side in sides)
+    return low, high
+
+
+def _resolution(quantity: Quantity) -> float:
+    size = np.asarray(np.frompyfunc(lambda v: float(v.abs_lower()), 1, 1)(quantity.value), np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.min(np.where(size > 0, 2 * quantity.likely / size, np.inf)))
+
+
+def _at(where: Any, actual: np.ndarray[Any, Any], quantity: Quantity) -> dict[str, Any]:
+    truth = quantity.value[where]
+    return {
+        "worst_index": tuple(int(i) for i in where),
+        "actual": float(actual[where]),
+        "expected": truth.str(25, radius=False),
+        "expected_radius": truth.rad().str(3, radius=False),
+    }
