@@ -53,10 +53,11 @@ class JaxBackend:
         self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int
     ) -> dict[str, Array]:
         step = _step(model.name)
-        params = {name: p.copy() for name, p in params.items()}  # a step gives its arguments away
+        current = {name: p.copy() for name, p in params.items()}  # a step gives its arguments away
         for _ in range(steps):
-            params = step(params, data, learning_rate)
-        return jax.block_until_ready(params)
+            current = step(current, data, learning_rate)
+        jax.block_until_ready(current)
+        return current
 
 
 @cache

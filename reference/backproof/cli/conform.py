@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     start, partial = time.perf_counter(), False
     try:
         for report in track(run_cells(session.cells, session.workers), len(session.cells), "cells"):
-            reports.append(report)
+            reports.append(report)  # noqa: PERF402 (an interrupt keeps what is there)
     except KeyboardInterrupt:
         partial = True
     if arguments.json:

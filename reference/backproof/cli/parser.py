@@ -1,7 +1,6 @@
 """The command line's grammar: one parser a command, errors of one line."""
 
 import argparse
-import sys
 from typing import NoReturn
 
 
@@ -35,8 +34,3 @@ def positive(text: str) -> int:
 
 
 positive.__name__ = "whole number >= 1"
-
-
-def note(message: str) -> None:
-    """A line for the person, on standard error."""
-    print(message, file=sys.stderr)

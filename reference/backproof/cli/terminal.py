@@ -1,6 +1,7 @@
 """What a person sees: results on standard output, progress on standard error; plain text in a pipe."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,6 +17,19 @@ def results_console(*machine_outputs: str | None) -> Console:
 
 def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """Iterate with a progress bar and an estimate, shown only on a terminal."""
+    with _progress(what) as progress:
+        yield from progress.track(items, total=total)
+
+
+@contextmanager
+def steps_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar that is told how many steps were made."""
+    with _progress(what) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda steps: progress.advance(task, steps)
+
+
+def _progress(what: str) -> Progress:
     console = Console(stderr=True)
     columns = (
         TextColumn(what),
@@ -25,5 +39,4 @@ def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield from progress.track(items, total=total)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -46,9 +47,8 @@ def evaluate(backend: Backend, cell: Cell, arrays: Arrays) -> Evaluation:
     params, data = {name: ours[name] for name in model.params}, {name: ours[name] for name in model.data}
     start = time.perf_counter()
     loss, output, gradients = backend.evaluate(model, cell.series, params, data)
-    answer = [backend.to_numpy(loss), backend.to_numpy(output)]
     tensors = {str(name): backend.to_numpy(gradient) for name, gradient in gradients.items()}
-    return Evaluation(*answer, tensors, time.perf_counter() - start)
+    return Evaluation(backend.to_numpy(loss), backend.to_numpy(output), tensors, time.perf_counter() - start)
 
 
 def _serve(connection: Connection, spec: str) -> None:
@@ -103,10 +103,8 @@ class Worker:
         except InputError as error:
             self._broken = f"it cannot be started again: {error}"
             return Failure(self._broken)
-        try:
+        with suppress(OSError):  # it died between cells: receiving says how
             self._connection.send((cell, arrays))
-        except OSError:
-            pass  # it died between cells: receiving says how
         answer = self._receive(seconds)
         return answer if isinstance(answer, Evaluation | Failure) else Failure(f"an unreadable answer: {answer!r}")
 

@@ -117,7 +117,9 @@ def confirm_along(
     series = evaluate([traced.loss], Exact(points))[traced.loss].item()
     swept = sum((g * d for name in gradients for g, d in _pairs(gradients[name], direction[name])), arb(0))
     if not series.terms[1].overlaps(swept):
-        raise Disagreement(f"the reverse sweep gives {swept} along a direction where the forward gives {series.terms[1]}")
+        raise Disagreement(
+            f"the reverse sweep gives {swept} along a direction where the forward gives {series.terms[1]}"
+        )
 
 
 def _pairs(a: Objects, b: Objects) -> Any:

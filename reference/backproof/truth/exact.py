@@ -15,7 +15,7 @@ from flint import arb, arb_mat, arb_series
 
 from backproof.truth.graph import Node, Shape
 
-Objects = np.ndarray[Any, np.dtype[np.object_]]
+Objects = np.ndarray[Any, Any]  # of arb or Series
 
 
 @contextmanager
@@ -155,7 +155,8 @@ class Balls(Exact):
 
     def matmul(self, node: Node, a: Objects, b: Objects) -> Objects:
         product = arb_mat(a.tolist()) * arb_mat(b.tolist())
-        return np.array(product.entries(), dtype=object).reshape(node.shape)
+        entries: Objects = np.array(product.entries(), dtype=object)
+        return entries.reshape(node.shape)
 
 
 def along(values: Objects, direction: Objects) -> Objects:

@@ -135,10 +135,8 @@ def power(x: Any, exponent: Any) -> Node:
         exponent = int(exponent)
     if not isinstance(exponent, int) or exponent < 0:
         raise InputError(f"power: the exponent is {exponent!r}; whole numbers >= 0 are supported")
-    x = as_node(x)
-    if exponent == 1:
-        return x
-    return Node("power", (x,), x.shape, exponent=exponent)
+    node = as_node(x)
+    return node if exponent == 1 else Node("power", (node,), node.shape, exponent=exponent)
 
 
 def matmul(a: Any, b: Any) -> Node:
@@ -180,9 +178,9 @@ def total(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = Fals
 
 
 def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
-    x = as_node(x)
-    summed = total(x, axis, keepdims)
-    return summed / (x.size // max(summed.size, 1))
+    node = as_node(x)
+    summed = total(node, axis, keepdims)
+    return summed / (node.size // max(summed.size, 1))
 
 
 def reachable(roots: Iterable[Node]) -> list[Node]:

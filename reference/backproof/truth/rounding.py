@@ -21,7 +21,7 @@ independent rounding errors of mean zero exceed with a probability of 2 exp(-lam
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ import numpy as np
 
 from backproof.truth.graph import Node
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats = np.ndarray[Any, Any]  # float64
 
 LAMBDA = 6.0  # a likely bound fails by chance with probability 2 exp(-18) = 3e-8 per sum
 
@@ -61,7 +61,8 @@ class Format:
     def round(self, values: Any) -> Floats:
         """The numbers of this format nearest to `values` (float64), gradual underflow included."""
         spacing = np.frexp(np.maximum(np.abs(values), self.tiny))[1] - self.digits
-        return np.ldexp(np.rint(np.ldexp(values, -spacing)), spacing)
+        rounded: Floats = np.ldexp(np.rint(np.ldexp(values, -spacing)), spacing)
+        return rounded
 
     def holds(self, values: Any) -> Any:
         """Where `values`, of float64, are numbers of this format."""
@@ -105,9 +106,7 @@ class Sum:
 class RoundingErrors:
     """Sweep with `Sum`s. `upper` and `lower` give each node's least upper and greatest lower |value|."""
 
-    def __init__(
-        self, fmt: Format, law: Law, upper: Callable[[Node], Floats], lower: Callable[[Node], Floats]
-    ) -> None:
+    def __init__(self, fmt: Format, law: Law, upper: Callable[[Node], Floats], lower: Callable[[Node], Floats]) -> None:
         self.fmt, self.law, self.upper, self.lower = fmt, law, upper, lower
 
     def error(self, s: Sum) -> Floats:

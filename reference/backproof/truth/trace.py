@@ -13,6 +13,10 @@ from backproof.truth.graph import Node
 from backproof.truth.reverse import adjoints
 
 
+class Untraceable(InputError, AttributeError):
+    """The loss asks the namespace for a function that cannot be traced."""
+
+
 class _Namespace:
     """The array-API functions that can be traced; `sigmoid` is one primitive."""
 
@@ -42,7 +46,7 @@ class _Namespace:
 
     def __getattr__(self, name: str) -> Any:
         offered = ", ".join(sorted(n for n in vars(type(self)) if not n.startswith("_")))
-        raise InputError(f"xp.{name} cannot be traced; the loss may use: {offered}")
+        raise Untraceable(f"xp.{name} cannot be traced; the loss may use: {offered}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The conformance matrix: cells, the processes that compute them, and the verdicts."""

@@ -1,0 +1,1 @@
+"""Gradient descent on data, beside its closed form and random search."""

@@ -1,0 +1,41 @@
+"""How far rounding may have carried a descent from the one in exact arithmetic."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from backproof.descent.descent import Descent, Point
+from backproof.descent.parameters import hessian, pack
+from backproof.truth.certify import certify
+from backproof.truth.rounding import FORMATS
+
+PLACES = 8  # points of the path where the rounding of a gradient is bounded
+
+
+def parameter_bound(descent: Descent) -> float:
+    """A bound on the Euclidean distance of the final parameters from those of exact descent, to first order.
+
+    A step commits at most learning_rate * |likely bound of the gradient| + 3 u |parameters| (the product
+    and the difference of the update); the steps after it multiply that by |I - learning_rate * H|. The
+    former is the largest found at points of the path, the latter the larger of two neighbouring points.
+    """
+    path = descent.path
+    committed = max(_committed(descent, path[i]) for i in np.linspace(0, len(path) - 1, PLACES).astype(int))
+    growth = [_growth(descent, point) for point in path]
+    error = 0.0
+    for i, (before, after) in enumerate(pairwise(path)):
+        steps, factor = after.step - before.step, max(growth[i], growth[i + 1])
+        error = error * factor**steps + committed * float(np.sum(factor ** np.arange(steps)))
+    return error
+
+
+def _committed(descent: Descent, point: Point) -> float:
+    truth = certify(descent.model, {**point.params, **descent.data}, "float64")
+    rounding = np.concatenate([np.ravel(truth.gradients[name].likely) for name in descent.model.params])
+    theta = pack(descent.model, point.params)
+    return float(descent.learning_rate * np.linalg.norm(rounding) + 3 * FORMATS["float64"].u * np.linalg.norm(theta))
+
+
+def _growth(descent: Descent, point: Point) -> float:
+    H = hessian(descent.model, point.params, descent.data)
+    return float(np.linalg.norm(np.eye(len(H)) - descent.learning_rate * H, 2))

@@ -1,0 +1,112 @@
+"""Data to descend on: the diabetes data of scikit-learn, or a user's .npz or .csv."""
+
+import csv
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backproof.errors import InputError
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+DIABETES = "diabetes"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Features X (n, m) and target y (1, m), float64, columns being examples; `features` names the rows of X."""
+
+    source: str
+    X: Floats
+    y: Floats
+    features: tuple[str, ...]
+
+    def standardised(self) -> "Data":
+        """Every feature and the target with mean 0 and variance 1 (a constant one stays 0)."""
+        return replace(self, X=_standardise(self.X), y=_standardise(self.y))
+
+    def only(self, feature: str) -> "Data":
+        """With this feature alone."""
+        row = self.features.index(feature)
+        return replace(self, X=self.X[row : row + 1], features=(feature,))
+
+
+def _standardise(rows: Floats) -> Floats:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    constant = deviation <= 1e-12 * np.abs(rows).max(axis=1, keepdims=True)
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
+
+
+def load(source: str) -> Data:
+    """The data `source`: "diabetes", or the path of a .npz (arrays X (n, m) and y) or .csv (a header; y or the
+    last column is the target). Raises InputError for what is missing, of the wrong form or not finite."""
+    if source == DIABETES:
+        data = _diabetes()
+    elif Path(source).suffix == ".npz":
+        data = _npz(source)
+    elif Path(source).suffix == ".csv":
+        data = _csv(source)
+    else:
+        raise InputError(f"{source}: data is {DIABETES!r}, a .npz or a .csv file")
+    if data.X.size == 0:
+        raise InputError(f"{source}: there are no examples or no features")
+    if not (np.isfinite(data.X).all() and np.isfinite(data.y).all()):
+        raise InputError(f"{source}: some values are not finite; remove those examples")
+    if np.ptp(data.y) == 0:
+        raise InputError(f"{source}: the target is constant; there is nothing to fit")
+    return data
+
+
+def _diabetes() -> Data:
+    try:
+        from sklearn.datasets import load_diabetes
+    except ModuleNotFoundError:
+        raise InputError(
+            "the diabetes data comes with scikit-learn: pip install 'backproof[data]', or give --data FILE"
+        ) from None
+    bunch = load_diabetes(scaled=False)
+    return Data(DIABETES, bunch.data.T.copy(), bunch.target[None, :], tuple(bunch.feature_names))
+
+
+def _npz(path: str) -> Data:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            X, y = (np.asarray(file[name], np.float64) for name in ("X", "y"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    except KeyError:
+        raise InputError(f"{path}: it must hold the arrays X (n, m) and y (1, m)") from None
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile):
+        raise InputError(f"{path}: it is no .npz of numbers; write it with numpy.savez(path, X=X, y=y)") from None
+    y = y[None, :] if y.ndim == 1 else y
+    if X.ndim != 2 or y.shape != (1, X.shape[1]):
+        raise InputError(f"{path}: X has shape {X.shape} and y {y.shape}; they must be (n, m) and (1, m)")
+    return Data(path, X, y, tuple(f"x{i}" for i in range(X.shape[0])))
+
+
+def _csv(path: str) -> Data:
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *rows = [row for row in csv.reader(file) if row] or [[]]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError(f"{path}: it is no UTF-8 text with comma-separated values") from None
+    values = np.empty((len(rows), len(header)))
+    for number, row in enumerate(rows):
+        try:
+            values[number] = np.array(row, np.float64)
+        except ValueError:
+            raise InputError(
+                f"{path}: row {number + 2} is {','.join(row)[:60]!r}; it must be {len(header)} numbers"
+            ) from None
+    if len(header) < 2:
+        raise InputError(f"{path}: it needs a header, at least one feature column and the target column")
+    target = header.index("y") if "y" in header else len(header) - 1
+    columns = [column for column in range(len(header)) if column != target]
+    names = tuple(header[column].strip() for column in columns)
+    return Data(path, values[:, columns].T.copy(), values[None, :, target], names)

@@ -1,0 +1,1 @@
+"""What is right: the traced graph, certified values and rounding-error bounds."""
