@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from backproof.cli.parser import Parser, add_command
+from backproof.cli.parser import Parser, add_command, natural
 from backproof.errors import InputError
 from backproof.files import check_writable, write, write_json
 
@@ -22,7 +22,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("--dtype", action="append", help="a dtype (default: float64 and float32)")
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda|all", help="where to run (default: cpu)")
     parser.add_argument("--cells", default="default", metavar="quick|default|full", help="how many shapes")
-    parser.add_argument("--seed", type=int, default=0, help="the seed of the cells' data (default: 0)")
+    parser.add_argument("--seed", type=natural, default=0, help="the seed of the cells' data (default: 0)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 on INCONCLUSIVE and SKIP too")
     parser.add_argument("--junit", metavar="PATH", help="write the result as JUnit XML")
     parser.set_defaults(run=run)
@@ -57,11 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
             reports.append(report)  # noqa: PERF402 (an interrupt keeps what is there)
     except KeyboardInterrupt:
         partial = True
+    reports.sort(key=lambda report: session.cells.index(report.cell))
     if arguments.json:
         write_json(arguments.json, as_json(session.environment(), reports, partial))
     if arguments.junit:
         write(arguments.junit, as_junit(reports))
     if reports:
+        console.print("cells by verdict, and the worst error as a fraction of its bound:")
         console.print(table(reports))
     for finding in findings(reports):
         console.print(finding, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from backproof.cli.parser import Parser, add_command, positive
+from backproof.cli.parser import Parser, add_command, natural, positive
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.models import MODELS
@@ -24,7 +24,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("--steps", type=positive, default=5000, help="descent steps (default: 5000)")
     parser.add_argument("--learning-rate", type=float, help="default: 1/lambda_max of the Hessian, halved for networks")
     parser.add_argument("--hidden", type=positive, default=8, help="hidden units k of the networks (default: 8)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the start and of random search (default: 0)")
+    parser.add_argument("--seed", type=natural, default=0, help="seed of the start and of random search (default: 0)")
     parser.set_defaults(run=run)
 
 

@@ -25,6 +25,14 @@ def add_command(commands: "argparse._SubParsersAction[Parser]", name: str, summa
     return parser
 
 
+def natural(text: str) -> int:
+    """An argument type: a whole number >= 0."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def positive(text: str) -> int:
     """An argument type: a whole number >= 1."""
     value = int(text)
@@ -33,4 +41,5 @@ def positive(text: str) -> int:
     return value
 
 
+natural.__name__ = "whole number >= 0"
 positive.__name__ = "whole number >= 1"

@@ -35,8 +35,9 @@ class Description:
 
 
 def registered() -> dict[str, EntryPoint]:
-    """Every registered backend's entry point, by name."""
-    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
+    """Every registered backend's entry point, by name: the reference first, the others alphabetically."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name != "numpy", point.name))
+    return {point.name: point for point in points}
 
 
 def load(spec: str) -> Backend:

@@ -74,9 +74,10 @@ def as_junit(reports: Sequence[Report]) -> str:
             name=cell.id,
             time=f"{report.seconds or 0:.6f}",
         )
+        reason = "".join(c if c.isprintable() else " " for c in report.reason or "")  # XML knows no control characters
         if report.verdict is Verdict.INCONCLUSIVE:
-            ET.SubElement(case, "skipped", message=f"inconclusive: {report.reason}")
+            ET.SubElement(case, "skipped", message=f"inconclusive: {reason}")
         elif report.verdict in elements:
-            ET.SubElement(case, elements[report.verdict], message=report.reason or "")
+            ET.SubElement(case, elements[report.verdict], message=reason)
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

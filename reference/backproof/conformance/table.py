@@ -24,7 +24,7 @@ LISTED = 8  # cells named one by one
 def table(reports: Sequence[Report]) -> Table:
     """A row a backend, a column a model: counts of each verdict, and the worst error over its bound."""
     models = list(dict.fromkeys(report.cell.problem.model for report in reports))
-    drawn = Table(title="cells by verdict, and the worst error as a fraction of its bound", title_style="")
+    drawn = Table()
     drawn.add_column("backend")
     for model in models:
         drawn.add_column(model.replace("two_layer_", "two_layer\n_"))
@@ -76,7 +76,9 @@ def describe(judgement: Judgement) -> Iterator[str]:
     """A judgement's numbers in the house's order: worst index, yours, truth, ratio, bounds."""
     if judgement.worst_index is None or judgement.actual is None or judgement.expected is None:
         return
-    yield f"  at {list(judgement.worst_index)}  ACTUAL {judgement.actual:.9g}  EXPECTED {float(judgement.expected):.9g}"
+    actual, expected = judgement.actual, float(judgement.expected)
+    ratio = f"  ratio {actual / expected:.6g}" if expected else ""
+    yield f"  at {list(judgement.worst_index)}  ACTUAL {actual:.9g}  EXPECTED {expected:.9g}{ratio}"
     if judgement.error is not None and judgement.bound and judgement.rigorous_bound is not None:
         yield (
             f"  error {judgement.error:.2g} = {judgement.error / judgement.bound:.3g} x the likely bound"

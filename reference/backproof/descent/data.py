@@ -99,7 +99,7 @@ def _csv(path: str) -> Data:
     values = np.empty((len(rows), len(header)))
     for number, row in enumerate(rows):
         try:
-            values[number] = np.array(row, np.float64)
+            values[number] = np.array(row, np.float64).reshape(len(header))
         except ValueError:
             raise InputError(
                 f"{path}: row {number + 2} is {','.join(row)[:60]!r}; it must be {len(header)} numbers"

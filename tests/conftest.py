@@ -1,0 +1,45 @@
+"""Options of the matrix, and the one conformance session its tests share."""
+
+import pytest
+
+from backproof.conformance.session import Session
+from backproof.errors import InputError
+
+SESSION = pytest.StashKey[Session]()
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("backproof")
+    group.addoption("--backend", action="append", default=[], help="a backend of the matrix (default: all registered)")
+    group.addoption("--device", default="cpu", help="cpu, cuda or all (default: cpu)")
+    group.addoption("--cells", default="default", help="quick, default or full")
+
+
+def pytest_generate_tests(metafunc):
+    if "cell" in metafunc.fixturenames:
+        cells = _session(metafunc.config).cells
+        metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
+
+
+def _session(config):
+    """Opened when the matrix is collected. A backend that is missing, or a matrix of no cells, is an error."""
+    if SESSION not in config.stash:
+        option = config.getoption
+        try:
+            config.stash[SESSION] = Session.open(
+                backends=option("--backend") or ["all"], device=option("--device"), cells=option("--cells")
+            )
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[SESSION]
+
+
+@pytest.fixture(scope="session")
+def session(request):
+    return _session(request.config)
+
+
+def pytest_unconfigure(config):
+    if SESSION in config.stash:
+        for worker in config.stash[SESSION].workers.values():
+            worker.stop()

@@ -1,0 +1,113 @@
+"""Backends with planted errors, and backends that misbehave; named as `tests.planted:NAME`."""
+
+import os
+import time
+
+import numpy as np
+
+from backproof_numpy.backend import NumpyBackend
+
+
+class Numpy(NumpyBackend):
+    """The reference with its gradients passed through `spoil(model, params, data, gradients)`."""
+
+    spoil = None
+
+    def evaluate(self, model, series, params, data):
+        loss, output, gradients = super().evaluate(model, series, params, data)
+        return loss, output, type(self).spoil(model, params, data, gradients)
+
+
+def numpy(spoil):
+    return type("Planted", (Numpy,), {"name": f"numpy-{spoil.__name__}", "spoil": staticmethod(spoil)})()
+
+
+def drop_two(model, params, data, gradients):
+    return {name: g / 2 for name, g in gradients.items()}
+
+
+def drop_one_minus_A(model, params, data, gradients):
+    if model.name != "two_layer_nonlinear":
+        return gradients
+    X, y, W1, b1, w2, b2 = (({**data, **params})[name] for name in ("X", "y", "W1", "b1", "w2", "b2"))
+    A = 1 / (1 + np.exp(-(W1 @ X + b1)))
+    dZ = (w2.T @ (2 * (w2 @ A + b2 - y) / X.shape[1])) * A
+    return gradients | {"W1": dZ @ X.T, "b1": dZ.sum(axis=1, keepdims=True)}
+
+
+def transposed(model, params, data, gradients):
+    return {name: g.T for name, g in gradients.items()}
+
+
+def stale_bias(model, params, data, gradients):
+    name = "b1" if "b1" in gradients else "b"
+    return gradients | {name: gradients[name] + np.asarray(gradients[name]) * gradients[name].dtype.type(1e-3)}
+
+
+def forgets_b(model, params, data, gradients):
+    return {name: g for name, g in gradients.items() if not name.startswith("b")}
+
+
+def upcasts(model, params, data, gradients):
+    return {name: np.asarray(g, np.float64) for name, g in gradients.items()}
+
+
+def not_a_number(model, params, data, gradients):
+    return {name: g * np.asarray(g).dtype.type(np.nan) for name, g in gradients.items()}
+
+
+numpy_drop_two = numpy(drop_two)
+numpy_drop_one_minus_A = numpy(drop_one_minus_A)
+numpy_transposed = numpy(transposed)
+numpy_stale_bias = numpy(stale_bias)
+numpy_forgets_b = numpy(forgets_b)
+numpy_upcasts = numpy(upcasts)
+numpy_not_a_number = numpy(not_a_number)
+
+
+def __getattr__(name):
+    """Faults planted in PyTorch and JAX, whose frameworks are imported only by the process that runs them."""
+    framework, _, fault = name.partition("_")
+    if framework == "torch":
+        from tests.planted_torch import FAULTS
+    elif framework == "jax":
+        from tests.planted_jax import FAULTS
+    else:
+        raise AttributeError(name)
+    return FAULTS[fault]
+
+
+class Crashes(NumpyBackend):
+    """Kills its process on one model, and raises on another."""
+
+    name = "crashes"
+
+    def evaluate(self, model, series, params, data):
+        if model.name == "multivariate":
+            os.kill(os.getpid(), 11)
+        if model.name == "two_layer_linear":
+            raise RuntimeError("no\nsuch luck")
+        return super().evaluate(model, series, params, data)
+
+
+class Hangs(NumpyBackend):
+    name = "hangs"
+
+    def evaluate(self, model, series, params, data):
+        if model.name == "multivariate":
+            time.sleep(600)
+        return super().evaluate(model, series, params, data)
+
+
+class Chats(NumpyBackend):
+    """Prints where only results belong."""
+
+    name = "chats"
+
+    def evaluate(self, model, series, params, data):
+        print("chatter on standard output")
+        return super().evaluate(model, series, params, data)
+
+
+crashes, hangs, chats = Crashes(), Hangs(), Chats()
+not_a_backend = object()

@@ -1,0 +1,17 @@
+"""The cross-backend matrix: the cells of `backproof conform`, with its verdicts, one test each."""
+
+import pytest
+
+from backproof.conformance.runner import CELL_SECONDS, decide, inputs
+from backproof.conformance.table import describe
+from backproof.conformance.verdict import Verdict
+
+
+def test_conforms(cell, session):
+    if cell.skip:
+        pytest.skip(cell.skip)
+    report = decide(cell, session.workers[cell.backend].run(cell, inputs(cell.problem), CELL_SECONDS))
+    if report.verdict is Verdict.INCONCLUSIVE:
+        pytest.skip(f"INCONCLUSIVE {report.reason}")
+    told = [line for name, j in report.tensors.items() for line in (f"{name}: {j.verdict}", *describe(j))]
+    assert report.verdict is Verdict.PASS, "\n".join([report.reason or "", *told])

@@ -1,0 +1,139 @@
+"""The equations: shapes, dtypes, textbook values, tiles; and the checks that stand before them."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backproof import MODELS, InputError
+from backproof.models import multivariate, sigmoid, two_layer_linear, two_layer_nonlinear, univariate
+
+FILES = [univariate, multivariate, two_layer_linear, two_layer_nonlinear]
+
+
+def arrays(model, dtype="float64", n=3, m=7, k=5, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.standard_normal(model.shape(name, {"n": n, "m": m, "k": k})).astype(dtype) for name in model.shapes
+    }
+
+
+def split(model, given):
+    return {name: given[name] for name in model.params}, {name: given[name] for name in model.data}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_gradients_have_their_parameters_shape_and_dtype(model, dtype):
+    params, data = split(model, arrays(model, dtype))
+    loss, gradients = model.evaluate(params, data)
+    assert (loss.shape, loss.dtype) == ((), dtype)
+    assert list(gradients) == list(model.params)
+    for name, gradient in gradients.items():
+        assert (gradient.shape, gradient.dtype) == (params[name].shape, dtype)
+
+
+def test_univariate_by_hand():
+    x, y = np.array([[1.0, 2.0]]), np.array([[1.0, 5.0]])
+    assert univariate.loss(np, x, y, 2.0, 0.5) == 1.25  # y_hat = 2.5, 4.5
+    assert univariate.gradients(x, y, 2.0, 0.5) == {"w": 0.5, "b": 1.0}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.__name__)
+def test_gradients_of_tiles_sum_to_the_whole_with_m_an_argument(file):
+    model = MODELS[file.__name__.rpartition(".")[2]]
+    given_ = {name: np.array(value) for name, value in arrays(model, m=7).items()}
+    whole = model.gradients(**given_)
+
+    def tile(columns):
+        data = {name: given_[name][:, columns] for name in model.data}
+        forward = file.forward(**{k: v for k, v in ({**data, **split(model, given_)[0]}).items() if k != "y"})
+        stored = dict(zip(["y_hat", "A" if "A" in file.backward.__code__.co_varnames else "Z"], forward, strict=False))
+        stored = stored if isinstance(forward, tuple) else {"y_hat": forward}
+        extra = {"w2": given_["w2"]} if "w2" in model.params else {}
+        return file.backward(**data, **extra, **stored, m=7)
+
+    tiles = [tile(slice(0, 3)), tile(slice(3, 3)), tile(slice(3, 7))]  # the middle one is an empty shard
+    for name, gradient in whole.items():
+        np.testing.assert_allclose(sum(t[name] for t in tiles), gradient, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["univariate", "multivariate", "two_layer_linear"])
+def test_the_equations_are_exact_in_rationals(name):
+    model = MODELS[name]
+    exact = {
+        key: np.vectorize(lambda v: Fraction(int(v * 64), 64), otypes=[object])(value)
+        for key, value in arrays(model).items()
+    }
+    exact = {key: value if value.ndim else value.item() for key, value in exact.items()}
+    gradients = model.gradients(**exact)
+    direction = {p: np.vectorize(lambda v: Fraction(1), otypes=[object])(exact[p]) for p in model.params}
+    direction = {p: d if d.ndim else d.item() for p, d in direction.items()}
+    slope = sum((gradients[p] * direction[p]).sum() if np.ndim(gradients[p]) else gradients[p] for p in model.params)
+
+    def loss(t):
+        moved = {p: exact[p] + t * direction[p] for p in model.params}
+        residual = model.loss(_Rationals, **{**exact, **moved})
+        assert isinstance(residual, Fraction)
+        return residual
+
+    # The loss is a polynomial of degree <= 4 in t: five points give its slope at 0 exactly.
+    points = [loss(Fraction(t)) for t in (-2, -1, 1, 2)]
+    assert slope == (points[0] - 8 * points[1] + 8 * points[2] - points[3]) / 12
+
+
+class _Rationals:
+    @staticmethod
+    def mean(x):
+        return x.sum() / Fraction(x.size)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, width=64))
+def test_sigmoid_is_stable_and_symmetric(z):
+    value = sigmoid(np.float64(z))
+    assert 0 <= value <= 1
+    assert value + sigmoid(np.float64(-z)) == pytest.approx(1, abs=4.5e-16)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sigmoid_far_out(dtype):
+    z = np.array([-1e300 if dtype == "float64" else -1e30, -1000, -30, 0, 30, 1000], dtype)
+    value = sigmoid(z)  # warnings are errors
+    assert value.dtype == dtype
+    np.testing.assert_array_equal(value[[0, 1, 3, 5]], [0, 0, 0.5, 1])
+    np.testing.assert_allclose(value[2], np.exp(-30.0) / (1 + np.exp(-30.0)), rtol=1e-6)
+
+
+BAD = {
+    "missing": (lambda a: a.pop("W1"), "parameter W1 is missing; it needs W1, b1, w2, b2"),
+    "unknown": (lambda a: a.update(W3=a["W1"]), "there is no parameter W3; it takes W1, b1, w2, b2"),
+    "rank": (lambda a: a.update(b1=a["b1"][:, 0]), r"b1 has shape \(5,\); it must be \(k, 1\)"),
+    "size": (lambda a: a.update(w2=a["w2"][:, :4]), r"w2 has shape \(1, 4\); it must be \(1, k\), and k = 5 by W1"),
+    "fixed": (lambda a: a.update(b1=np.ones((5, 2))), r"b1 has shape \(5, 2\); it must be \(k, 1\), and its axis 1"),
+    "integers": (lambda a: a.update(b2=np.array(1)), "b2 is int64; give it as one of float64, float32, float16"),
+    "mixed": (lambda a: a.update(b2=np.float32(1)), "the arrays differ in dtype .*b2 float32"),
+    "empty": (lambda a: a.update(X=np.ones((3, 0)), y=np.ones((1, 0))), r"X of shape \(3, 0\) is empty"),
+    "examples": (lambda a: a.update(y=np.ones((1, 6))), r"y has shape \(1, 6\); it must be \(1, m\), and m = 7 by X"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_wrong_arrays_are_one_clear_error(case):
+    model = MODELS["two_layer_nonlinear"]
+    given_ = arrays(model)
+    spoil, message = BAD[case]
+    spoil(given_)
+    params = {name: value for name, value in given_.items() if name not in model.data}
+    with pytest.raises(InputError, match=f"^two_layer_nonlinear: {message}") as caught:
+        model.evaluate(params, {name: given_[name] for name in model.data})
+    assert "\n" not in str(caught.value)
+
+
+def test_letters_are_ordered_and_shapes_read():
+    model = MODELS["two_layer_linear"]
+    assert model.letters == ("n", "m", "k")
+    assert MODELS["univariate"].letters == ("m",)
+    assert model.data == ("X", "y")
+    assert model.shape("b1", {"n": 2, "m": 3, "k": 4}) == (4, 1)

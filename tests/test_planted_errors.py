@@ -1,0 +1,92 @@
+"""A planted error turns the cells it touches to FAIL, in every backend; the cells beside it still pass."""
+
+from collections import Counter
+
+import pytest
+
+from backproof.conformance.runner import run
+from backproof.conformance.session import Session
+from backproof.conformance.verdict import Verdict
+
+NONLINEAR = "two_layer_nonlinear"
+
+
+def conform(*specs, seconds=60, **options):
+    session = Session.open([f"tests.planted:{spec}" for spec in specs], **options)
+    return {report.cell: report for report in run(session.cells, session.workers, seconds)}
+
+
+def verdicts(reports):
+    return {report.verdict for report in reports}
+
+
+@pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
+def test_a_dropped_2_fails_everywhere(framework):
+    reports = conform(f"{framework}_drop_two")
+    assert verdicts(reports.values()) == {Verdict.FAIL}
+    for report in reports.values():
+        assert verdicts(report.gradients.values()) == {Verdict.FAIL}
+        assert verdicts([report.loss, report.output]) == {Verdict.PASS}
+
+
+@pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
+def test_a_dropped_1_minus_A_fails_dW1_and_db1_of_the_sigmoid_network(framework):
+    for cell, report in conform(f"{framework}_drop_one_minus_A").items():
+        if cell.problem.model != NONLINEAR:
+            assert report.verdict is Verdict.PASS
+            continue
+        failed = {name for name, judgement in report.gradients.items() if judgement.verdict is Verdict.FAIL}
+        assert failed == {"W1", "b1"}
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_a_transposed_X_fails_the_square_cells(framework):
+    reports = conform(f"{framework}_transposed_X", models=["multivariate", NONLINEAR])
+    for cell, report in reports.items():
+        square = dict(cell.problem.dims)["n"] == dict(cell.problem.dims)["m"]
+        assert report.verdict is (Verdict.FAIL if square else Verdict.PASS)
+
+
+def test_transposed_gradients_fail_by_shape_or_in_square_cells_by_value():
+    for cell, report in conform("numpy_transposed", models=["two_layer_linear"]).items():
+        judged = report.gradients["W1"]
+        dims = dict(cell.problem.dims)
+        assert judged.verdict is Verdict.FAIL
+        assert (judged.diagnosis.kind if judged.diagnosis else "value") == (
+            "value" if dims["n"] == dims["k"] else "shape"
+        )
+
+
+def test_one_gradient_off_by_a_thousandth_fails_where_the_cell_resolves_it():
+    reports = conform("numpy_stale_bias")
+    for report in reports.values():
+        biases = [judgement for name, judgement in report.gradients.items() if name in ("b", "b1")]
+        assert all(j.verdict is Verdict.FAIL for j in biases if j.resolution < 1e-3)
+    assert Counter(report.verdict for report in reports.values())[Verdict.FAIL] > 0.9 * len(reports)
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"), [("numpy_forgets_b", "key"), ("numpy_upcasts", "dtype"), ("numpy_not_a_number", "not-finite")]
+)
+def test_form_is_judged_before_value(spec, kind):
+    for report in conform(spec, dtypes=["float32"], cells="quick").values():
+        kinds = {j.diagnosis.kind for j in report.gradients.values() if j.diagnosis}
+        assert report.verdict is Verdict.FAIL
+        assert kinds == {kind}
+
+
+def test_a_crash_or_an_exception_costs_its_own_cells_only():
+    for cell, report in conform("crashes", cells="quick").items():
+        expected = {"multivariate": "killed by SIGSEGV", "two_layer_linear": "RuntimeError: no such luck"}
+        if cell.problem.model in expected:
+            assert report.verdict is Verdict.ERROR
+            assert expected[cell.problem.model] in report.reason
+        else:
+            assert report.verdict is Verdict.PASS
+
+
+def test_a_hang_costs_its_own_cells_only():
+    for cell, report in conform("hangs", cells="quick", dtypes=["float64"], seconds=2).items():
+        hung = cell.problem.model == "multivariate"
+        assert report.verdict is (Verdict.ERROR if hung else Verdict.PASS)
+        assert not hung or "no answer within 2 s" in report.reason

@@ -1,0 +1,143 @@
+"""The traced graph and its certified sweeps, held to account by Taylor series and by known answers."""
+
+import numpy as np
+import pytest
+from flint import arb
+
+from backproof import MODELS, InputError, Model
+from backproof.truth.certify import Disagreement, certify, confirm_along
+from backproof.truth.exact import balls, precision
+from backproof.truth.graph import Node, reachable
+from backproof.truth.reverse import RULES
+from backproof.truth.trace import trace
+
+DIMS = {"n": 3, "m": 7, "k": 5}
+
+
+def arrays(model, dims=DIMS, seed=0, positive=False):
+    rng = np.random.default_rng(seed)
+    drawn = {name: rng.standard_normal(model.shape(name, dims)) for name in model.shapes}
+    return {name: np.abs(value) + 0.5 for name, value in drawn.items()} if positive else drawn
+
+
+def made(loss, **shapes):
+    return Model("made", shapes, tuple(shapes), lambda xp, tap=None, **a: loss(xp, **a), lambda **a: {})
+
+
+# One loss per primitive, and the ways arrays are moved about: together they use every rule of the reverse sweep.
+LOSSES = {
+    "add subtract": (lambda xp, a, b: xp.sum((a + b - 2) * (3 - b)), {"a": "n m", "b": "n m"}),
+    "negative": (lambda xp, a, b: xp.sum(-a * b), {"a": "n m", "b": "1 m"}),
+    "divide": (lambda xp, a, b: xp.sum(a / b + 1 / b), {"a": "n m", "b": "m"}),
+    "power": (lambda xp, a, b: xp.mean(a**3 + b**0 + xp.square(b) ** 1), {"a": "n 1", "b": "1 m"}),
+    "matmul": (lambda xp, a, b: xp.sum((a @ b) ** 2), {"a": "n m", "b": "m k"}),
+    "transpose": (lambda xp, a, b: xp.sum(xp.matrix_transpose(a) * b.T), {"a": "n m", "b": "n m"}),
+    "permute": (lambda xp, a, b: xp.sum(xp.permute_dims(a, (1, 2, 0)) * b), {"a": "n m k", "b": "m k n"}),
+    "reshape": (lambda xp, a, b: xp.sum(xp.reshape(a, (-1,)) * b.reshape(21)), {"a": "n m", "b": "m n"}),
+    "broadcast": (lambda xp, a, b: xp.sum(xp.broadcast_to(a, (3, 7)) * b), {"a": "m", "b": ""}),
+    "sum axes": (lambda xp, a, b: xp.sum(a.sum(axis=-1) * b.mean(axis=0)), {"a": "n m", "b": "k n"}),
+    "keepdims": (lambda xp, a, b: xp.sum((a - xp.mean(a, axis=1, keepdims=True)) * b), {"a": "n m", "b": "n m"}),
+    "exp": (lambda xp, a, b: xp.sum(xp.exp(a * b)), {"a": "n m", "b": ""}),
+    "log": (lambda xp, a, b: xp.sum(xp.log(a) * b), {"a": "n m", "b": ""}),
+    "sqrt": (lambda xp, a, b: xp.sum(xp.sqrt(a + b)), {"a": "n m", "b": "m"}),
+    "tanh": (lambda xp, a, b: xp.sum(xp.tanh(a * b)), {"a": "n m", "b": "n 1"}),
+    "sigmoid": (lambda xp, a, b: xp.mean(xp.sigmoid(a - 1) * b), {"a": "n m", "b": ""}),
+}
+
+
+def test_the_losses_use_every_rule():
+    used = {node.op for name in LOSSES for node in reachable([_trace(name)[1].loss])}
+    assert used - {"input", "constant"} == set(RULES)
+
+
+def _trace(name):
+    loss, shapes = LOSSES[name]
+    model = made(loss, **shapes)
+    return model, trace(model, DIMS)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_coordinate_overlaps_the_series_through_the_forward(name):
+    model, traced = _trace(name)
+    values = arrays(model, positive=True)
+    truth = certify(model, values, "float64")
+    with precision(192):
+        gradients = {p: q.value for p, q in truth.gradients.items()}
+        for p, gradient in gradients.items():
+            for index in np.ndindex(gradient.shape):
+                direction = {q: balls(np.zeros(gradients[q].shape)) for q in gradients}
+                direction[p] = direction[p].copy()
+                direction[p][index] = arb(1)
+                confirm_along(traced, values, gradients, direction)
+
+
+@pytest.mark.parametrize("op", sorted(set(RULES) - {"reshape", "broadcast", "transpose", "sum"}))
+def test_a_wrong_rule_is_exposed_by_the_series(op, monkeypatch):
+    right = RULES[op]
+    monkeypatch.setitem(RULES, op, lambda g, node: [2 * adjoint for adjoint in right(g, node)])
+    name = "add subtract" if op in ("add", "subtract", "multiply") else op
+    model, _ = _trace(name)
+    with pytest.raises(Disagreement):
+        certify(model, arrays(model, positive=True), "float64")
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_truth_agrees_with_the_reference_to_rounding_and_is_tight(model):
+    values = arrays(model)
+    truth = certify(model, values, "float64")
+    gradients = model.gradients(**values)
+    for name, quantity in truth.gradients.items():
+        assert quantity.value.shape == np.shape(gradients[name])
+        for ball, computed in zip(quantity.value.flat, np.ravel(gradients[name]), strict=True):
+            assert float(abs(ball - float(computed)).abs_upper()) < 1e-13
+            assert float(ball.rad()) < 1e-30
+
+
+def test_precision_is_raised_until_a_saturated_gradient_is_tight():
+    model = MODELS["two_layer_nonlinear"]
+    values = arrays(model)
+    values["b1"] = np.full((5, 1), 700.0)  # 1 - A is of order exp(-700): 1010 bits below A
+    truth = certify(model, values, "float64")
+    ball = truth.gradients["b1"].value[0, 0]
+    assert float(ball.rad()) <= 2.0**-80 * float(truth.gradients["b1"].likely[0, 0])
+
+
+def test_an_exact_optimum_has_gradient_zero_within_the_bound():
+    model = MODELS["multivariate"]
+    values = arrays(model)
+    values["w"], values["X"] = np.array([[1.0, -2.0, 4.0]]), np.round(values["X"] * 8) / 8
+    values["b"] = np.array(0.5)
+    values["y"] = values["w"] @ values["X"] + 0.5
+    truth = certify(model, values, "float64")
+    assert all(ball.contains(0) for ball in truth.gradients["w"].value.flat)
+    assert truth.gradients["w"].rigorous.max() > 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda xp, a: a, "must return a scalar"),
+        (lambda xp, a: 1.0, "must return a scalar"),
+        (lambda xp, a: xp.sum(xp.fft(a)), "xp.fft cannot be traced; the loss may use: .*exp"),
+        (lambda xp, a: xp.sum(a) or a, "branch"),
+        (lambda xp, a: xp.sum(a**0.5), "exponent is 0.5"),
+        (lambda xp, a: xp.sum(a @ a), r"matmul: shapes \(3, 7\) and \(3, 7\)"),
+        (lambda xp, a: xp.sum(a + a.T), r"shapes \(3, 7\) and \(7, 3\) do not broadcast"),
+        (lambda xp, a: xp.sum(a.reshape(5, 4)), r"\(3, 7\) does not fit into \(5, 4\)"),
+        (lambda xp, a: xp.sum(a * "two"), "mixes a str"),
+    ],
+)
+def test_what_cannot_be_traced_is_one_clear_error(loss, message):
+    with pytest.raises(InputError, match=message):
+        trace(made(loss, a="n m"), DIMS)
+
+
+def test_numpy_arrays_on_the_left_leave_the_operation_to_the_graph():
+    node = Node("input", (), (2,), name="a")
+    for result in (np.ones(2) + node, np.ones(2) * node, 1 - node, 2 / node, np.ones((1, 2)) @ node.reshape(2, 1)):
+        assert isinstance(result, Node)
+
+
+def test_a_parameter_the_loss_ignores_has_gradient_zero():
+    truth = certify(made(lambda xp, a, b: xp.sum(a * a), a="n", b="m"), {"a": np.ones(3), "b": np.ones(7)}, "float64")
+    assert [float(v) for v in truth.gradients["b"].value] == [0.0] * 7
