@@ -42,4 +42,4 @@ def session(request):
 def pytest_unconfigure(config):
     if SESSION in config.stash:
         for worker in config.stash[SESSION].workers.values():
-            worker.stop()
+            worker.close()

@@ -155,12 +155,16 @@ def run(*argv, **options):
 
 def test_an_interrupt_leaves_a_valid_partial_file(tmp_path):
     path = tmp_path / "r.json"
-    process = run("conform", "--backend", "numpy", "--backend", "tests.planted:hangs", "--json", str(path))
-    time.sleep(6)
+    hanging = tmp_path / "hanging"
+    backends = ["--backend", "numpy", "--backend", "tests.planted:hangs"]
+    process = run("conform", *backends, "--json", str(path), env={**os.environ, "HANGS_MARK": str(hanging)})
+    while not hanging.exists():
+        time.sleep(0.1)
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.endswith("backproof: interrupted\n")
+    assert err == "backproof: interrupted\n"
     result = json.loads(path.read_text())
     assert result["partial"] is True
     assert 0 < result["summary"]["pass"] == len(result["cells"])

@@ -22,7 +22,7 @@ def test_ids_are_unique_and_as_documented():
     assert CELL.id == "multivariate-numpy:reference-float32-cpu-n3m7-normal"
     session = Session.open(["numpy"], cells="full")
     for worker in session.workers.values():
-        worker.stop()
+        worker.close()
     ids = [cell.id for cell in session.cells]
     assert len(set(ids)) == len(ids)
     assert "two_layer_nonlinear-numpy:reference-float32-cpu-n3m7k5-normal" in ids

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_writable(arguments.json)
     workers, described, missing = start(())
     for worker in workers.values():
-        worker.stop()
+        worker.close()
     if arguments.json:
         write_json(arguments.json, {"backends": [asdict(backend) for backend in described], "missing": missing})
     table = Table("backend", "version", "devices", "dtypes", "series", "settings")

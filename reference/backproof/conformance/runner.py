@@ -102,4 +102,4 @@ def run(cells: Sequence[Cell], workers: Mapping[str, Worker], seconds: float = C
     finally:
         stop.set()
         for worker in workers.values():
-            worker.stop()
+            worker.close()

@@ -58,7 +58,7 @@ class Session:
                 raise InputError(f"no cells: none of {_names(described)} offers {', '.join(dtypes)}")
         except InputError:
             for worker in workers.values():
-                worker.stop()
+                worker.close()
             raise
         return cls(workers, described, missing, planned)
 
@@ -104,7 +104,7 @@ def start(backends: Sequence[str]) -> tuple[dict[str, Worker], list[Description]
             raise InputError("no backend can be imported: " + ("; ".join(missing.values()) or "none is registered"))
     except InputError:
         for worker in workers.values():
-            worker.stop()
+            worker.close()
         raise
     return {d.name: workers[d.spec] for d in described.values()}, list(described.values()), missing
 

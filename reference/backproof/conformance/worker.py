@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,53 +79,67 @@ class Worker:
         self.spec = spec
         self._process: Any = None
         self._connection: Any = None
-        self._broken: str | None = None
+        self._over: str | None = None  # why it answers no more
+        self._lock = threading.Lock()  # `close` comes from another thread than `run`
 
     def start(self) -> Description:
         """Start the process; what the backend says of itself. Raises InputError (Missing) if it cannot be loaded."""
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.spec), daemon=True)
-        self._process.start()
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self.spec), daemon=True)
+        with self._lock:
+            if self._over:
+                raise InputError(self._over)
+            process.start()
+            self._process, self._connection = process, ours
         theirs.close()
         answer = self._receive(START_SECONDS)
         if isinstance(answer, Description):
             return answer
-        self.stop()
+        self._end()
         raise answer if isinstance(answer, InputError) else InputError(f"backend {self.spec}: {answer.reason}")
 
     def run(self, cell: Cell, arrays: Arrays, seconds: float) -> Evaluation | Failure:
         """The backend's answer for a cell, or why there is none; never longer than `seconds` (plus a restart)."""
-        if self._broken:
-            return Failure(self._broken)
+        if self._over:
+            return Failure(self._over)
         try:
             if self._process is None:
                 self.start()
         except InputError as error:
-            self._broken = f"it cannot be started again: {error}"
-            return Failure(self._broken)
-        with suppress(OSError):  # it died between cells: receiving says how
+            self._over = f"it cannot be started again: {error}"
+            return Failure(self._over)
+        with suppress(OSError, AttributeError):  # it died, or was closed, between cells: receiving says how
             self._connection.send((cell, arrays))
         answer = self._receive(seconds)
         return answer if isinstance(answer, Evaluation | Failure) else Failure(f"an unreadable answer: {answer!r}")
 
     def _receive(self, seconds: float) -> Any:
+        process, connection = self._process, self._connection
+        if connection is None:
+            return Failure(self._over or "its process is gone")
         try:
-            if self._connection.poll(seconds):
-                return self._connection.recv()
+            if connection.poll(seconds):
+                return connection.recv()
             reason = f"no answer within {seconds:g} s"
         except (EOFError, OSError):
-            self._process.join(5)
-            code = self._process.exitcode
+            process.join(5)
+            code = process.exitcode
             died = f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
             reason = f"its process died ({died})"
-        self.stop()
+        self._end()
         return Failure(reason)
 
-    def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._connection.close()
-            self._process = None
+    def _end(self) -> None:
+        with self._lock:
+            process, connection = self._process, self._connection
+            self._process = self._connection = None
+        if process is not None:
+            process.kill()
+            process.join()
+            connection.close()
+
+    def close(self) -> None:
+        """End the process for good, whatever it is doing."""
+        self._over = "its run is over"
+        self._end()
