@@ -2,7 +2,8 @@
 
 import pytest
 
-from backproof.conformance.runner import CELL_SECONDS, decide, inputs
+from backproof.conformance.decide import decide
+from backproof.conformance.runner import ask
 from backproof.conformance.table import describe
 from backproof.conformance.verdict import Verdict
 
@@ -10,7 +11,7 @@ from backproof.conformance.verdict import Verdict
 def test_conforms(cell, session):
     if cell.skip:
         pytest.skip(cell.skip)
-    report = decide(cell, session.workers[cell.backend].run(cell, inputs(cell.problem), CELL_SECONDS))
+    report = decide(cell, ask(session.workers[cell.backend], cell))
     if report.verdict is Verdict.INCONCLUSIVE:
         pytest.skip(f"INCONCLUSIVE {report.reason}")
     told = [line for name, j in report.tensors.items() for line in (f"{name}: {j.verdict}", *describe(j))]

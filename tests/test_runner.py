@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from backproof import MODELS
-from backproof.conformance.cells import SETS, Cell, Problem, plan, problems, sample
+from backproof.conformance.cells import SETS, Cell, Problem, inputs, plan, problems
+from backproof.conformance.decide import Report, decide
 from backproof.conformance.registry import Description
 from backproof.conformance.results import as_json, as_junit
-from backproof.conformance.runner import Report, decide
 from backproof.conformance.session import Session
 from backproof.conformance.verdict import Verdict
 from backproof.conformance.worker import Failure
@@ -30,8 +30,8 @@ def test_ids_are_unique_and_as_documented():
 
 def test_default_shapes_hide_no_fault():
     """Pairwise distinct dimensions above 1 lead every set; the degenerate ones are extra."""
-    for shapes in SETS.values():
-        sizes = list(shapes[0].values())
+    for blocks in SETS.values():
+        sizes = list(blocks[0].shapes[0].values())
         assert len(set(sizes)) == 3
         assert min(sizes) > 1
 
@@ -46,16 +46,16 @@ def test_a_plan_holds_every_series_and_only_the_dtypes_offered():
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_samples_are_numbers_of_their_dtype_and_the_same_each_time(dtype):
     problem = Problem("two_layer_nonlinear", (("n", 3), ("m", 7), ("k", 5)), "normal", dtype)
-    first, second = sample(problem), sample(problem)
+    first, second = inputs(problem), inputs(problem)
     for name, values in first.items():
         assert FORMATS[dtype].holds(values.astype(np.float64)).all()
         np.testing.assert_array_equal(values, second[name])
-    other = sample(Problem(problem.model, problem.dims, "normal", dtype, seed=1))
+    other = inputs(Problem(problem.model, problem.dims, "normal", dtype, seed=1))
     assert (other["X"] != first["X"]).any()
 
 
 def test_a_failure_is_an_error_with_its_reason():
-    report = decide(CELL, Failure("its process died"))
+    report = decide(CELL, [Failure("its process died")])
     assert (report.verdict, report.reason) == (Verdict.ERROR, "its process died")
 
 

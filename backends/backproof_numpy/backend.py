@@ -24,7 +24,7 @@ class NumpyBackend:
         return {"blas": f"{blas['name']} {blas['version']}"}
 
     def from_numpy(self, values: np.ndarray[Any, Any], dtype: str, device: str) -> Any:
-        return values.astype(dtype, order="K")
+        return values.astype(dtype, copy=False)
 
     def to_numpy(self, array: Any) -> tuple[np.ndarray[Any, Any], str]:
         values = np.asarray(array)

@@ -33,7 +33,9 @@ class TorchBackend:
         return {"float32_matmul_precision": torch.get_float32_matmul_precision()}
 
     def from_numpy(self, values: np.ndarray[Any, Any], dtype: str, device: str) -> Tensor:
-        return torch.asarray(values.copy(), dtype=getattr(torch, dtype), device=device)
+        if any(stride < 0 for stride in values.strides):
+            values = values.copy()  # PyTorch has no negative strides
+        return torch.from_numpy(values).to(device, getattr(torch, dtype))
 
     def to_numpy(self, array: Tensor) -> tuple[np.ndarray[Any, Any], str]:
         dtype = str(array.dtype).removeprefix("torch.")

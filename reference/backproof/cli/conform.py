@@ -30,8 +30,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from backproof.cli.terminal import results_console, track
+    from backproof.conformance.decide import Report
     from backproof.conformance.results import as_json, as_junit, summary
-    from backproof.conformance.runner import Report
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
     from backproof.conformance.table import closing, findings, table

@@ -2,36 +2,64 @@
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import numpy as np
 
+from backproof.conformance.regimes import REGIMES, Arrays
 from backproof.conformance.registry import Description
+from backproof.conformance.relations import RELATIONS
 from backproof.models import MODELS
-from backproof.models.model import Dims, Model
+from backproof.models.model import Dims
 from backproof.truth.rounding import FORMATS
-
-Arrays = dict[str, np.ndarray[Any, Any]]
 
 # Pairwise distinct, none 1: a transpose, a mean over the wrong axis or a sum for a mean cannot hide.
 DISTINCT = dict(n=3, m=7, k=5)
 WIDE = dict(n=11, m=5, k=3)
 TALL = dict(n=2, m=64, k=17)
-DEGENERATE = (dict(n=3, m=1, k=5), dict(n=1, m=7, k=5), dict(n=3, m=7, k=1), dict(n=4, m=4, k=4))
+PRIMES = dict(n=13, m=29, k=11)
+DEGENERATE = (dict(n=3, m=1, k=5), dict(n=1, m=7, k=5), dict(n=3, m=7, k=1), dict(n=4, m=4, k=4), dict(n=1, m=1, k=1))
 LARGE = dict(n=31, m=509, k=23)
+
+TRAJECTORY = "steps5"  # the parameters after 5 steps of descent
+STEPS, LEARNING_RATE = 5, 2.0**-4
+
+USUAL, SHORT = ("float64", "float32"), ("bfloat16", "float16")
+DEPARTURES = tuple(name for name in (*REGIMES, *RELATIONS, TRAJECTORY) if name != "normal")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a set of cells: these shapes, in these regimes, in these dtypes."""
+
+    shapes: Sequence[Dims]
+    regimes: Sequence[str] = ("normal",)
+    dtypes: Sequence[str] = USUAL
+
+
 SETS = {
-    "quick": (DISTINCT,),
-    "default": (DISTINCT, WIDE, TALL, *DEGENERATE),
-    "full": (DISTINCT, WIDE, TALL, *DEGENERATE, dict(n=1, m=1, k=1), LARGE),
+    "quick": (Block([DISTINCT]),),
+    "default": (
+        Block([DISTINCT, WIDE, TALL, *DEGENERATE]),
+        Block([DISTINCT], DEPARTURES),
+        Block([DISTINCT, TALL], dtypes=SHORT),
+    ),
+    "full": (
+        Block([DISTINCT, WIDE, TALL, PRIMES, *DEGENERATE, LARGE], dtypes=USUAL + SHORT),
+        Block([DISTINCT, TALL, DEGENERATE[0], DEGENERATE[3]], DEPARTURES, USUAL + SHORT),
+    ),
 }
-DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The inputs of a cell, whoever computes it: the cells of one problem share one truth."""
+    """The inputs of a cell, whoever computes it: the cells of one problem share one truth.
+
+    `regime` names a regime of the data, a metamorphic relation, or the trajectory of a descent; the
+    latter two start from `normal` data.
+    """
 
     model: str
     dims: tuple[tuple[str, int], ...]
@@ -60,35 +88,37 @@ class Cell:
         return f"{p.model}-{self.backend}:{self.series}-{p.dtype}-{self.device}-{p.shape}-{p.regime}"
 
 
-def sample(problem: Problem) -> Arrays:
+@cache
+def inputs(problem: Problem) -> Arrays:
     """The problem's arrays: numbers of its dtype (of float32 where NumPy lacks it), the same at every call."""
-    model, dims = MODELS[problem.model], dict(problem.dims)
-    name = f"{problem.model} {problem.shape} {problem.regime}"
-    rng = np.random.default_rng([problem.seed, zlib.crc32(name.encode())])
-    arrays = REGIMES[problem.regime](model, dims, rng)
-    fmt = FORMATS[problem.dtype]
-    return {key: fmt.round(array).astype(fmt.numpy) for key, array in arrays.items()}
-
-
-def normal(model: Model, dims: Dims, rng: np.random.Generator) -> Arrays:
-    """Standard normal data; weights scaled by 1/sqrt(fan-in), so that every layer's values are of order 1."""
-    arrays = {name: rng.standard_normal(model.shape(name, dims)) for name in model.shapes}
-    for name in model.params:
-        fan_in = arrays[name].shape[-1] if arrays[name].ndim else 1
-        arrays[name] = arrays[name] / np.sqrt(fan_in)
-    return arrays
-
-
-REGIMES: dict[str, Callable[[Model, Dims, np.random.Generator], Arrays]] = {"normal": normal}
+    model, fmt = MODELS[problem.model], FORMATS[problem.dtype]
+    regime = problem.regime if problem.regime in REGIMES else "normal"
+    rng = np.random.default_rng([problem.seed, zlib.crc32(f"{problem.model} {problem.shape} {regime}".encode())])
+    arrays = REGIMES[regime].make(model, dict(problem.dims), rng, fmt)
+    return {key: np.asarray(fmt.round(array), fmt.numpy) for key, array in arrays.items()}
 
 
 def problems(models: Sequence[str], dtypes: Sequence[str], cells: str, seed: int) -> list[Problem]:
-    """The problems of a set of cells; shapes that agree in a model's own letters are one."""
+    """The problems of a set of cells, in `dtypes` (if empty, in those of the set).
+
+    Shapes that agree in a model's own letters are one; regimes keep to the models and dtypes they suit.
+    """
     found: dict[Problem, None] = {}
-    for name, shape, dtype in itertools.product(models, SETS[cells], dtypes):
-        dims = tuple((letter, shape[letter]) for letter in MODELS[name].letters)
-        found[Problem(name, dims, "normal", dtype, seed)] = None
+    for block in SETS[cells]:
+        for name, shape, regime, dtype in itertools.product(
+            models, block.shapes, block.regimes, dtypes or block.dtypes
+        ):
+            dims = tuple((letter, shape[letter]) for letter in MODELS[name].letters)
+            if _suits(regime, name, shape, dtype):
+                found[Problem(name, dims, regime, dtype, seed)] = None
     return list(found)
+
+
+def _suits(regime: str, name: str, shape: Dims, dtype: str) -> bool:
+    model = MODELS[name]
+    if regime in RELATIONS:
+        return RELATIONS[regime].models(model) and (regime != "microbatches" or shape["m"] >= 3)
+    return regime == TRAJECTORY or REGIMES[regime].suits(model, FORMATS[dtype])
 
 
 def plan(problems: Iterable[Problem], backends: Sequence[Description], devices: Sequence[str]) -> list[Cell]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from backproof.conformance.runner import Report
+from backproof.conformance.decide import Report
 from backproof.conformance.verdict import Judgement, Verdict
 
 
@@ -43,7 +43,8 @@ def _cell(report: Report) -> dict[str, Any]:
         "gradients": {name: _judgement(j) for name, j in report.gradients.items()},
         "loss": _judgement(report.loss),
         "output": _judgement(report.output),
-        "precision": None,
+        "parameters": {name: _judgement(j) for name, j in report.parameters.items()},
+        "precision": report.precision,
         "reason": report.reason,
     }
 

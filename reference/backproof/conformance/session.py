@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
-from backproof.conformance.cells import DTYPES, SETS, Cell, plan, problems
+from backproof.conformance.cells import SETS, Cell, plan, problems
 from backproof.conformance.registry import Description, Missing, registered
 from backproof.conformance.worker import Worker
 from backproof.errors import InputError
@@ -50,7 +50,7 @@ class Session:
             if device != "all" and not any(device in backend.devices for backend in described):
                 raise InputError(f"no {device} device: none of {_names(described)} finds one here; try --device cpu")
             planned = plan(
-                problems(models or list(MODELS), dtypes or DTYPES, cells, seed),
+                problems(models or list(MODELS), dtypes, cells, seed),
                 described,
                 DEVICES if device == "all" else [device],
             )

@@ -7,8 +7,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from backproof.conformance.decide import Report
 from backproof.conformance.results import summary
-from backproof.conformance.runner import Report
 from backproof.conformance.verdict import Judgement, Verdict
 
 STYLES = {

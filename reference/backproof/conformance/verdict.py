@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from backproof.truth.certify import Quantity
+from backproof.truth.certify import Quantity, magnitudes
 from backproof.truth.exact import balls
 
 # A fault of the whole tensor (factor 2, sign, zero) changes it by half its size at least; where even the
@@ -42,7 +42,8 @@ class Judgement:
     """A tensor's verdict with its numbers, at the component with the largest error / bound.
 
     `error`, `bound` (likely) and `rigorous_bound` are absolute; headroom = bound / error; resolution is
-    the smallest relative fault that the tensor is sure to show, at its best component.
+    the smallest relative fault that the tensor is sure to show, at its best component. A fault of one
+    component shows only there: `resolved` is the share of components that show a fault of half their size.
     """
 
     verdict: Verdict
@@ -52,6 +53,7 @@ class Judgement:
     rigorous_bound: float | None = None
     headroom: float | None = None
     resolution: float | None = None
+    resolved: float | None = None
     worst_index: tuple[int, ...] | None = None
     actual: float | None = None
     expected: str | None = None  # certified: the digits of the truth, and
@@ -63,25 +65,31 @@ def judge(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
     """Judge `actual` (of the dtype named) against the truth of a cell in `dtype`; shape and dtype come first.
 
     FAIL: the error exceeds the rigorous bound, or shape, dtype or finiteness is wrong. INCONCLUSIVE: it
-    exceeds the likely bound only, or the tensor resolves no fault. PASS: the rest.
+    exceeds the likely bound only, or the tensor resolves no fault. PASS: the rest. Where the truth itself
+    is not finite (NaN or Inf came in), the answer must not be finite either.
     """
     wrong = _form(actual, actual_dtype, quantity, dtype)
     if wrong:
         return wrong
-    bounded = np.isfinite(quantity.likely)
-    if not bounded.any():
-        return Judgement(Verdict.INCONCLUSIVE, f"no bound: {dtype} may overflow or lose every digit here")
+    finite = np.asarray(np.frompyfunc(lambda v: v.is_finite(), 1, 1)(quantity.value), bool)
+    vanished = ~finite & np.isfinite(actual)
+    if vanished.any():
+        return _not_finite("a NaN or Inf of the inputs vanished from", actual, quantity, vanished)
+    bounded = finite & np.isfinite(quantity.likely)
     broken = bounded & ~np.isfinite(actual)
     if broken.any():
-        return _not_finite(actual, quantity, broken)
+        return _not_finite("the truth is finite, and the answer is not, in", actual, quantity, broken)
+    if not bounded.any():
+        if not finite.any():
+            return Judgement(Verdict.PASS)
+        return Judgement(Verdict.INCONCLUSIVE, f"no bound: {dtype} may overflow or lose every digit here")
     # A component without a bound promises nothing, so nothing is asked of it.
     low, high = _error(np.where(bounded, actual, 0.0), quantity)
-    ratio = np.where(bounded, high / quantity.likely, -1.0)
-    worst = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+    ratio = np.where(bounded, high / np.where(bounded, quantity.likely, 1.0), -1.0)
     beyond = bounded & (low > quantity.rigorous)
-    if beyond.any():
-        worst = np.unravel_index(int(np.argmax(np.where(beyond, ratio, -1.0))), ratio.shape)
-    resolution = _resolution(quantity)
+    worst = np.unravel_index(int(np.argmax(np.where(beyond, ratio, -1.0) if beyond.any() else ratio)), ratio.shape)
+    resolutions = _resolutions(quantity, bounded)
+    resolution = float(resolutions.min())
     if beyond.any():
         verdict, reason = Verdict.FAIL, "the error exceeds what any correct arithmetic can make"
     elif ratio[worst] > 1:
@@ -100,6 +108,7 @@ def judge(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
         float(quantity.rigorous[worst]),
         float(quantity.likely[worst] / high[worst]) if high[worst] else float("inf"),
         resolution,
+        float((resolutions < COARSEST).mean()),
         **_at(worst, actual, quantity),
     )
 
@@ -114,24 +123,22 @@ def _form(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
     return None
 
 
-def _not_finite(actual: np.ndarray[Any, Any], quantity: Quantity, broken: np.ndarray[Any, Any]) -> Judgement:
-    where = np.unravel_index(int(np.argmax(broken)), broken.shape)
-    text = f"{int(broken.sum())} of {broken.size} components are not finite where the truth is"
-    return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("not-finite", text), **_at(where, actual, quantity))
+def _not_finite(said: str, actual: np.ndarray[Any, Any], quantity: Quantity, where: np.ndarray[Any, Any]) -> Judgement:
+    first = np.unravel_index(int(np.argmax(where)), where.shape)
+    text = f"{said} {int(where.sum())} of {where.size} components"
+    return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("not-finite", text), **_at(first, actual, quantity))
 
 
 def _error(actual: np.ndarray[Any, Any], quantity: Quantity) -> tuple[Any, Any]:
     """|actual - truth|, certified from below and from above."""
     difference = balls(actual.astype(np.float64)) - quantity.value
-    sides = [np.frompyfunc(lambda v, side=side: float(side(v)), 1, 1) for side in (arb.abs_lower, arb.abs_upper)]
-    low, high = (np.asarray(side(difference), np.float64) for side in sides)
-    return low, high
+    return magnitudes(difference, arb.abs_lower), magnitudes(difference, arb.abs_upper)
 
 
-def _resolution(quantity: Quantity) -> float:
-    size = np.asarray(np.frompyfunc(lambda v: float(v.abs_lower()), 1, 1)(quantity.value), np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.min(np.where(size > 0, 2 * quantity.likely / size, np.inf)))
+def _resolutions(quantity: Quantity, bounded: Any) -> Any:
+    size = magnitudes(quantity.value, arb.abs_lower)
+    told = bounded & (size > 0)
+    return np.where(told, 2 * quantity.likely / np.where(told, size, 1.0), np.inf)
 
 
 def _at(where: Any, actual: np.ndarray[Any, Any], quantity: Quantity) -> dict[str, Any]:

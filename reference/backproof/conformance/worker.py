@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproof.backend import Backend
-from backproof.conformance.cells import Arrays, Cell
+from backproof.conformance.regimes import REGIMES, Arrays
 from backproof.conformance.registry import Description, describe, load, one_line
 from backproof.errors import InputError
 from backproof.models import MODELS
@@ -25,12 +25,26 @@ Tensor = tuple[np.ndarray[Any, Any], str]  # values, and the name of the dtype t
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What a backend answered for one cell."""
+class Task:
+    """One evaluation at `arrays`, or (`steps` > 0) one descent from them."""
 
-    loss: Tensor
-    output: Tensor
-    gradients: dict[str, Tensor]
+    model: str
+    series: str
+    dtype: str
+    device: str
+    arrays: Arrays
+    layout: str = "normal"  # the regime that lays them out in memory: a layout does not survive the way here
+    steps: int = 0
+    learning_rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a backend answered: loss, output and gradients, or after a descent the parameters alone."""
+
+    loss: Tensor | None
+    output: Tensor | None
+    tensors: dict[str, Tensor]
     seconds: float
 
 
@@ -41,15 +55,22 @@ class Failure:
     reason: str
 
 
-def evaluate(backend: Backend, cell: Cell, arrays: Arrays) -> Evaluation:
-    """Run one cell on a backend, in this process."""
-    model = MODELS[cell.problem.model]
-    ours = {name: backend.from_numpy(a, cell.problem.dtype, cell.device) for name, a in arrays.items()}
+def evaluate(backend: Backend, task: Task) -> Evaluation:
+    """Run one task on a backend, in this process."""
+    model, lay_out = MODELS[task.model], REGIMES[task.layout].layout
+    ours = {
+        name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
+    }
     params, data = {name: ours[name] for name in model.params}, {name: ours[name] for name in model.data}
     start = time.perf_counter()
-    loss, output, gradients = backend.evaluate(model, cell.series, params, data)
-    tensors = {str(name): backend.to_numpy(gradient) for name, gradient in gradients.items()}
-    return Evaluation(backend.to_numpy(loss), backend.to_numpy(output), tensors, time.perf_counter() - start)
+    if task.steps:
+        loss = output = None
+        tensors = backend.descend(model, task.series, params, data, task.learning_rate, task.steps)
+    else:
+        loss, output, tensors = backend.evaluate(model, task.series, params, data)
+    values = {str(name): backend.to_numpy(tensor) for name, tensor in tensors.items()}
+    loss, output = (None if tensor is None else backend.to_numpy(tensor) for tensor in (loss, output))
+    return Evaluation(loss, output, values, time.perf_counter() - start)
 
 
 def _serve(connection: Connection, spec: str) -> None:
@@ -65,9 +86,10 @@ def _serve(connection: Connection, spec: str) -> None:
         connection.send(InputError(f"backend {spec}: it does not describe itself: {one_line(error)}"))
         return
     while True:
-        cell, arrays = connection.recv()
+        task = connection.recv()
         try:
-            connection.send(evaluate(backend, cell, arrays))
+            with np.errstate(all="ignore"):  # NaN and Inf go in on purpose; the verdict looks at what comes out
+                connection.send(evaluate(backend, task))
         except Exception as error:
             connection.send(Failure(one_line(error)))
 
@@ -99,8 +121,8 @@ class Worker:
         self._end()
         raise answer if isinstance(answer, InputError) else InputError(f"backend {self.spec}: {answer.reason}")
 
-    def run(self, cell: Cell, arrays: Arrays, seconds: float) -> Evaluation | Failure:
-        """The backend's answer for a cell, or why there is none; never longer than `seconds` (plus a restart)."""
+    def run(self, task: Task, seconds: float) -> Evaluation | Failure:
+        """The backend's answer, or why there is none; never longer than `seconds` (plus a restart)."""
         if self._over:
             return Failure(self._over)
         try:
@@ -109,8 +131,8 @@ class Worker:
         except InputError as error:
             self._over = f"it cannot be started again: {error}"
             return Failure(self._over)
-        with suppress(OSError, AttributeError):  # it died, or was closed, between cells: receiving says how
-            self._connection.send((cell, arrays))
+        with suppress(OSError, AttributeError):  # it died, or was closed, between tasks: receiving says how
+            self._connection.send(task)
         answer = self._receive(seconds)
         return answer if isinstance(answer, Evaluation | Failure) else Failure(f"an unreadable answer: {answer!r}")
 

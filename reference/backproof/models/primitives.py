@@ -1,9 +1,11 @@
 """What the equations are made of beyond `+ - * / @`, and may be replaced by the namespace they run in."""
 
+from typing import Any
+
 import numpy as np
 
 
-def sigmoid(z, xp=np):
+def sigmoid(z: Any, xp: Any = np) -> Any:
     """sigma(z) = 1 / (1 + exp(-z)), elementwise: the shape and dtype of `z`, finite for every finite `z`.
 
     A namespace with a `sigmoid` of its own (PyTorch, the tracer, symbols) uses that one as a
@@ -15,6 +17,6 @@ def sigmoid(z, xp=np):
     return xp.where(z >= 0, 1, e) / (1 + e)
 
 
-def untapped(name, value):
+def untapped(name: str, value: Any) -> Any:
     """The default `tap` of a loss: names the intermediate `value`, and returns it as it is."""
     return value

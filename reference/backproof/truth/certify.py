@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,8 +13,8 @@ from flint import arb
 from backproof.models.model import Model
 from backproof.truth.exact import Balls, Exact, Objects, along, balls, precision
 from backproof.truth.graph import Node, evaluate
-from backproof.truth.rounding import FORMATS, Floats, RoundingErrors, likely, rigorous
-from backproof.truth.trace import Trace, trace
+from backproof.truth.rounding import FORMATS, Floats, Format, RoundingErrors, likely, rigorous
+from backproof.truth.trace import Trace, trace, trace_descent
 
 FIRST_BITS, MOST_BITS = 192, 6144  # working precision of the balls: doubled until they are tight
 TIGHT_BITS = 80  # tight: the radius is this far below the value, or below the rounding bound
@@ -47,46 +47,61 @@ def certify(model: Model, arrays: Mapping[str, Any], dtype: str) -> Truth:
     """The truth at `arrays` (floating-point numbers, taken as exact), for arithmetic in `dtype`.
 
     Every gradient is confirmed along a random direction by an order-2 Taylor series through the forward
-    alone; Disagreement if they exclude each other.
+    alone; Disagreement if they exclude each other. Where NaN or Inf comes in, balls follow IEEE 754 and what
+    depends on it is not finite.
     """
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
-    traced = trace(model, model.check(_part(model.params, arrays), _part(model.data, arrays)))
-    bits = FIRST_BITS
-    while True:
-        with precision(bits):
-            truth = _sweep(traced, arrays, dtype)
-            if bits >= MOST_BITS or all(_tight(q) for q in (truth.loss, *truth.gradients.values())):
-                confirm(traced, arrays, {name: q.value for name, q in truth.gradients.items()})
-                return truth
-        bits *= 2
-
-
-def _part(names: tuple[str, ...], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: arrays[name] for name in names}
-
-
-def _sweep(traced: Trace, arrays: Mapping[str, Any], dtype: str) -> Truth:
-    values = evaluate(traced.roots, Balls({name: balls(array) for name, array in arrays.items()}))
-    upper = cache(lambda node: _magnitudes(values[node], arb.abs_upper))
-    lower = cache(lambda node: _magnitudes(values[node], arb.abs_lower))
-    bounds = [_bounds(traced, RoundingErrors(FORMATS[dtype], law, upper, lower)) for law in (likely, rigorous)]
-
-    def quantity(node: Node) -> Quantity:
-        return Quantity(values[node], *(each[node] for each in bounds))
-
+    traced = trace(model, dimensions(model, arrays))
+    quantities = _quantities(traced.roots, arrays, dtype)
+    if all(np.isfinite(array).all() for array in arrays.values()):
+        confirm(traced, arrays, {name: quantities[node].value for name, node in traced.gradients.items()})
     return Truth(
-        quantity(traced.loss),
-        None if traced.output is None else quantity(traced.output),
-        {name: quantity(node) for name, node in traced.gradients.items()},
+        quantities[traced.loss],
+        None if traced.output is None else quantities[traced.output],
+        {name: quantities[node] for name, node in traced.gradients.items()},
     )
 
 
-def _bounds(traced: Trace, arithmetic: RoundingErrors) -> dict[Node, Floats]:
-    sums = evaluate(traced.roots, arithmetic)
-    return {node: arithmetic.error(sums[node]) * SLACK for node in traced.roots}
+def certify_descent(
+    model: Model, arrays: Mapping[str, Any], dtype: str, learning_rate: float, steps: int
+) -> dict[str, Quantity]:
+    """The parameters after `steps` steps of gradient descent from `arrays`, with their rounding bounds."""
+    arrays = {name: np.asarray(value) for name, value in arrays.items()}
+    ends = trace_descent(model, dimensions(model, arrays), learning_rate, steps)
+    quantities = _quantities(list(ends.values()), arrays, dtype)
+    return {name: quantities[node] for name, node in ends.items()}
 
 
-def _magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
+def dimensions(model: Model, arrays: Mapping[str, Any]) -> dict[str, int]:
+    """The checked dimensions of arrays in which parameters and data stand together."""
+    params, data = ({name: arrays[name] for name in names} for names in (model.params, model.data))
+    return model.check(params, data)
+
+
+def _quantities(roots: Sequence[Node], arrays: Mapping[str, Any], dtype: str) -> dict[Node, Quantity]:
+    """Values and bounds of `roots`, the working precision raised until the values are tight."""
+    bits = FIRST_BITS
+    while True:
+        with precision(bits):
+            quantities = _sweep(roots, arrays, FORMATS[dtype])
+            if bits >= MOST_BITS or all(_tight(quantity) for quantity in quantities.values()):
+                return quantities
+        bits *= 2
+
+
+def _sweep(roots: Sequence[Node], arrays: Mapping[str, Any], fmt: Format) -> dict[Node, Quantity]:
+    values = evaluate(roots, Balls({name: balls(array) for name, array in arrays.items()}))
+    upper = cache(lambda node: magnitudes(values[node], arb.abs_upper))
+    lower = cache(lambda node: magnitudes(values[node], arb.abs_lower))
+    bounds = []
+    for law in (likely, rigorous):
+        arithmetic = RoundingErrors(fmt, law, upper, lower)
+        sums = evaluate(roots, arithmetic)
+        bounds.append({node: arithmetic.error(sums[node]) * SLACK for node in roots})
+    return {node: Quantity(values[node], bounds[0][node], bounds[1][node]) for node in roots}
+
+
+def magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
     """|value| from one side, as float64 (its rounding is covered by SLACK)."""
     return np.array(np.frompyfunc(lambda v: float(side(v)), 1, 1)(values), np.float64)
 
@@ -94,7 +109,7 @@ def _magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
 def _tight(quantity: Quantity) -> bool:
     slack = arb(2) ** -TIGHT_BITS
     return all(
-        v.rad() <= slack * abs(v.mid()) or v.rad() <= slack * arb(bound)
+        not v.is_finite() or v.rad() <= slack * abs(v.mid()) or v.rad() <= slack * arb(bound)
         for v, bound in zip(quantity.value.flat, quantity.likely.flat, strict=True)
     )
 
@@ -106,6 +121,7 @@ def confirm(traced: Trace, arrays: Mapping[str, Any], gradients: Mapping[str, Ob
     confirm_along(traced, arrays, gradients, direction)
 
 
+@precision(FIRST_BITS)
 def confirm_along(
     traced: Trace, arrays: Mapping[str, Any], gradients: Mapping[str, Objects], direction: Mapping[str, Objects]
 ) -> None:

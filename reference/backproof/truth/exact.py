@@ -30,9 +30,9 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def objects(value: Any, shape: Shape) -> Objects:
-    """`value` as an object array of this shape: NumPy hands 0-d results back as bare objects."""
-    if isinstance(value, np.ndarray) and value.shape == shape:
-        return value
+    """`value` as an array of this shape, of objects unless it is of numbers: NumPy hands 0-d results back bare."""
+    if isinstance(value, np.ndarray | np.generic) and value.shape == shape:
+        return np.asarray(value)
     array = np.empty(shape, object)
     array[...] = value
     return array

@@ -8,6 +8,7 @@ from typing import Any
 
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
+from backproof.models.primitives import untapped
 from backproof.truth import graph
 from backproof.truth.graph import Node
 from backproof.truth.reverse import adjoints
@@ -65,14 +66,28 @@ class Trace:
 
 def trace(model: Model, dims: Dims) -> Trace:
     """Trace `model.loss` at the sizes `dims` and sweep it in reverse. Raises InputError for what cannot be traced."""
-    inputs = {name: Node("input", (), model.shape(name, dims), name=name) for name in model.shapes}
+    inputs = _inputs(model, dims)
     taps: dict[str, Node] = {}
+    loss, gradients = _loss_and_gradients(model, inputs, taps.setdefault)
+    return Trace(inputs, loss, taps.get("y_hat"), gradients)
 
-    def tap(name: str, value: Node) -> Node:
-        return taps.setdefault(name, value)
 
-    loss = model.loss(_Namespace(), tap=tap, **inputs)
+def trace_descent(model: Model, dims: Dims, learning_rate: float, steps: int) -> dict[str, Node]:
+    """The parameters after `steps` steps p - learning_rate * dp, as nodes made of the start and the data."""
+    arrays = _inputs(model, dims)
+    for _ in range(steps):
+        _, gradients = _loss_and_gradients(model, arrays)
+        arrays = arrays | {name: arrays[name] - learning_rate * g for name, g in gradients.items()}
+    return {name: arrays[name] for name in model.params}
+
+
+def _inputs(model: Model, dims: Dims) -> dict[str, Node]:
+    return {name: Node("input", (), model.shape(name, dims), name=name) for name in model.shapes}
+
+
+def _loss_and_gradients(model: Model, arrays: Mapping[str, Node], tap: Any = untapped) -> tuple[Node, dict[str, Node]]:
+    loss = model.loss(_Namespace(), tap=tap, **arrays)
     if not isinstance(loss, Node) or loss.shape != ():
         raise InputError(f"{model.name}: loss returns {loss!r}; it must return a scalar made of its arguments")
-    gradients = adjoints(loss, [inputs[name] for name in model.params])
-    return Trace(inputs, loss, taps.get("y_hat"), dict(zip(model.params, gradients, strict=True)))
+    gradients = adjoints(loss, [arrays[name] for name in model.params])
+    return loss, dict(zip(model.params, gradients, strict=True))

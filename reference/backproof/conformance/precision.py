@@ -1,0 +1,84 @@
+"""Precision provenance: fewer bits than were asked for, told from the error itself and named."""
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from backproof.conformance.cells import Problem, inputs
+from backproof.models import MODELS
+from backproof.truth.certify import Quantity, Truth, dimensions
+from backproof.truth.rounding import FORMATS, Format
+from backproof.truth.simulated import simulate
+from backproof.truth.trace import trace
+
+_FLOAT32 = FORMATS["float32"]
+LOWER = (
+    (_FLOAT32, "24 significand bits: float32 (is float64 switched off?)"),
+    (Format("TF32", 11, _FLOAT32.tiny, _FLOAT32.huge), "about 11 significand bits: TF32 or float16"),
+    (FORMATS["bfloat16"], "about 8 significand bits: bfloat16"),
+)
+# In bits: how far the errors of a cell, in the mean over its tensors, and of one tensor may be from simulated ones.
+CELL_BITS, TENSOR_BITS = 3.0, 7.0
+
+Values = Mapping[str, np.ndarray[Any, Any]]
+
+
+def provenance(problem: Problem, truth: Truth, answer: Values, beyond: Collection[str]) -> str | None:
+    """What lower precision explains that the tensors `beyond` ("loss", "output", parameters) exceed their bounds.
+
+    Each candidate precision is simulated on the problem's own inputs. The one whose errors are most like the
+    ones seen is named, if it is like them in every tensor, and if the tensors beyond their bounds are most of
+    those that it would have carried there: a mistake in one gradient leaves its neighbours at full precision.
+    """
+    asked = FORMATS[problem.dtype].digits
+    if asked > _FLOAT32.digits and all(_holds_no_more_than_float32(answer[name]) for name in beyond):
+        return f"{LOWER[0][1]}, where {asked} were asked for"
+    scores: dict[str, float] = {}
+    for fmt, name in LOWER:
+        for values in _simulated(problem, fmt) if fmt.digits < asked else ():
+            simulated = {key: _error(truth, key, value) for key, value in values.items()}
+            visible = [key for key, error in simulated.items() if (error > quantity(truth, key).likely).any()]
+            bits = np.abs([_bits_apart(_error(truth, key, answer[key]), simulated[key]) for key in beyond])
+            explained = len(set(beyond) & set(visible)) > len(visible) / 2
+            if explained and bits.max() <= TENSOR_BITS and bits.mean() <= CELL_BITS:
+                scores[name] = min(float(bits.mean()), scores.get(name, np.inf))
+    if not scores:
+        return None
+    named = min(scores, key=scores.__getitem__)
+    return f"{named}, where {asked} were asked for"
+
+
+def _holds_no_more_than_float32(values: Any) -> bool:
+    """Every value is a float32 number, and one is no small integer or its like, which any format holds."""
+    return bool(_FLOAT32.holds(values).all() and not FORMATS["bfloat16"].holds(values).all())
+
+
+@cache
+def _simulated(problem: Problem, fmt: Format) -> list[dict[str, Any]]:
+    model, arrays = MODELS[problem.model], inputs(problem)
+    traced = trace(model, dimensions(model, arrays))
+    nodes = {"loss": traced.loss, "output": traced.output, **traced.gradients}
+    told = {key: node for key, node in nodes.items() if node is not None}
+    return [{key: values[node] for key, node in told.items()} for values in simulate(list(told.values()), arrays, fmt)]
+
+
+def quantity(truth: Truth, key: str) -> Quantity:
+    """The truth of the tensor `key`: "loss", "output" or a parameter's name."""
+    found = {"loss": truth.loss, "output": truth.output, **truth.gradients}[key]
+    assert found is not None
+    return found
+
+
+def _error(truth: Truth, key: str, values: Any) -> Any:
+    return np.abs(np.asarray(values, np.float64) - np.array(quantity(truth, key).value, np.float64))
+
+
+def _bits_apart(seen: Any, simulated: Any) -> float:
+    """How many bits larger the seen errors are, in root mean square; infinite where most are far smaller (one
+    component is wrong, and not its precision)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.log2(np.sqrt((seen**2).mean()) / np.sqrt((simulated**2).mean()))
+        middle = np.log2(np.median(seen) / np.median(simulated))
+    return float(apart) if np.isfinite(apart) and middle >= -TENSOR_BITS else np.inf
