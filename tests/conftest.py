@@ -41,5 +41,4 @@ def session(request):
 
 def pytest_unconfigure(config):
     if SESSION in config.stash:
-        for worker in config.stash[SESSION].workers.values():
-            worker.close()
+        config.stash[SESSION].close()

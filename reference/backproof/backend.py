@@ -17,7 +17,8 @@ class Backend(Protocol):
     `backproof.backends`, or named as `module:attr`. It runs in a process of its own.
 
     `dtypes` are names such as "float64", "float32", "bfloat16"; `devices` such as "cpu", "cuda", each
-    present on this machine; `series` the ways to run, the first being the usual one.
+    present on this machine; `series` the ways to run, the first being the usual one. A backend may say in
+    `only`, a mapping from series to model names, that a series offers some models alone.
     """
 
     name: str

@@ -23,6 +23,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda|all", help="where to run (default: cpu)")
     parser.add_argument("--cells", default="default", metavar="quick|default|full", help="how many shapes")
     parser.add_argument("--seed", type=natural, default=0, help="the seed of the cells' data (default: 0)")
+    parser.add_argument("--resume", metavar="FILE", help="take decided cells from a JSON result of an interrupted run")
+    parser.add_argument("--known-failures", metavar="FILE", help="cell ids (or patterns) and reasons, one a line")
     parser.add_argument("--strict", action="store_true", help="exit with 1 on INCONCLUSIVE and SKIP too")
     parser.add_argument("--junit", metavar="PATH", help="write the result as JUnit XML")
     parser.set_defaults(run=run)
@@ -30,13 +32,18 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from backproof.cli.terminal import results_console, track
+    from backproof.conformance import known, resume
     from backproof.conformance.decide import Report
+    from backproof.conformance.power import fates, power_table
+    from backproof.conformance.registry import MUTANTS
     from backproof.conformance.results import as_json, as_junit, summary
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
-    from backproof.conformance.table import closing, findings, table
+    from backproof.conformance.table import closing, findings, headings, table, times
 
     check_writable(arguments.json, arguments.junit)
+    failures = known.load(arguments.known_failures) if arguments.known_failures else []
+    start = time.perf_counter()
     session = Session.open(
         arguments.backend or (),
         arguments.model or (),
@@ -46,36 +53,46 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.seed,
     )
     console = results_console(arguments.json, arguments.junit)
-    for backend in session.backends:
-        console.print(f"{backend.name} {backend.version}: {', '.join(backend.series)} on {', '.join(backend.devices)}")
-    for reason in session.missing.values():
-        console.print(f"not checked: {reason}", style="yellow")
+    for heading in headings(session):
+        console.print(heading, soft_wrap=True)
     reports: list[Report] = []
-    start, partial = time.perf_counter(), False
+    partial = False
     try:
-        for report in track(run_cells(session.cells, session.workers), len(session.cells), "cells"):
-            reports.append(report)  # noqa: PERF402 (an interrupt keeps what is there)
+        if arguments.resume:
+            reports += resume.load(arguments.resume, session.environment(), session.cells)
+        decided = {report.cell for report in reports}
+        left = [cell for cell in session.cells if cell not in decided]
+        for report in track(run_cells(left, session.workers), len(left), "cells"):
+            reports.append(report)
     except KeyboardInterrupt:
         partial = True
-    reports.sort(key=lambda report: session.cells.index(report.cell))
+    finally:
+        session.close()
+    order = {cell: place for place, cell in enumerate(session.cells)}
+    reports = sorted((known.mark(report, failures) for report in reports), key=lambda report: order[report.cell])
+    mutants = fates([report for report in reports if report.cell.backend == MUTANTS])
+    judged = [report for report in reports if report.cell.backend != MUTANTS]
     if arguments.json:
-        write_json(arguments.json, as_json(session.environment(), reports, partial))
+        write_json(arguments.json, as_json(session.environment(), reports, partial, mutants))
     if arguments.junit:
         write(arguments.junit, as_junit(reports))
-    if reports:
+    if judged:
         console.print("cells by verdict, and the worst error as a fraction of its bound:")
-        console.print(table(reports))
-    for finding in findings(reports):
-        console.print(finding, soft_wrap=True)
+        console.print(table(judged))
+    for line in [*findings(judged), *known.surprises(judged, failures), *power_table(mutants), *times(judged)]:
+        console.print(line, soft_wrap=True)
     console.print(closing(reports, time.perf_counter() - start))
     if partial:
         raise KeyboardInterrupt
-    return _exit_code(summary(reports), arguments.strict)
+    if any(not fate.killed or fate.errors for fate in mutants):
+        return 1
+    return _exit_code(summary(judged), arguments.strict) if judged else 0
 
 
 def _exit_code(counts: dict[str, int], strict: bool) -> int:
-    if counts["fail"] or counts["error"] or (strict and (counts["inconclusive"] or counts["skip"])):
+    bad = counts["fail"] + counts["error"] - counts["known_failures"]
+    if bad or (strict and (counts["inconclusive"] or counts["skip"])):
         return 1
-    if not counts["pass"]:
+    if not counts["pass"] and not counts["known_failures"]:
         raise InputError("no cell could be decided: see the reasons above, or try other --dtype, --device, --cells")
     return 0

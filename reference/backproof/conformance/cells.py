@@ -128,6 +128,7 @@ def plan(problems: Iterable[Problem], backends: Sequence[Description], devices: 
         for backend, problem in itertools.product(backends, problems)
         if problem.dtype in backend.dtypes
         for series in backend.series
+        if backend.offers(series, problem.model)
         for device in devices
     ]
 

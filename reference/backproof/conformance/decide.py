@@ -29,6 +29,7 @@ class Report:
     output: Judgement | None = None
     parameters: Mapping[str, Judgement] = field(default_factory=dict)
     precision: str | None = None
+    known: str | None = None  # why it is known to fail
 
     @property
     def tensors(self) -> dict[str, Judgement]:

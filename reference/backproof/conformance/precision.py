@@ -78,7 +78,7 @@ def _error(truth: Truth, key: str, values: Any) -> Any:
 def _bits_apart(seen: Any, simulated: Any) -> float:
     """How many bits larger the seen errors are, in root mean square; infinite where most are far smaller (one
     component is wrong, and not its precision)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         apart = np.log2(np.sqrt((seen**2).mean()) / np.sqrt((simulated**2).mean()))
         middle = np.log2(np.median(seen) / np.median(simulated))
     return float(apart) if np.isfinite(apart) and middle >= -TENSOR_BITS else np.inf

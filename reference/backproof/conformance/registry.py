@@ -4,7 +4,7 @@ import importlib
 import inspect
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -12,6 +12,7 @@ from backproof.backend import Backend
 from backproof.errors import InputError
 
 GROUP = "backproof.backends"
+MUTANTS = "mutants"  # our own wrong backend; not registered, so that "all" leaves it out
 MEMBERS = (
     "name", "version", "devices", "dtypes", "series", "settings", "from_numpy", "to_numpy", "evaluate", "descend",
 )  # fmt: skip
@@ -32,6 +33,10 @@ class Description:
     dtypes: tuple[str, ...]
     series: tuple[str, ...]
     settings: dict[str, str]
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that offer some models only
+
+    def offers(self, series: str, model: str) -> bool:
+        return model in self.only.get(series, (model,))
 
 
 def registered() -> dict[str, EntryPoint]:
@@ -50,7 +55,7 @@ def load(spec: str) -> Backend:
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
     else:
-        points = registered()
+        points = registered() | {MUTANTS: EntryPoint(MUTANTS, "backproof.mutants:backend", GROUP)}
         if spec not in points:
             known = ", ".join(points) or "none"
             raise InputError(f"there is no backend {spec}; registered are {known}; any other is named as module:attr")
@@ -86,6 +91,7 @@ def describe(spec: str, backend: Backend) -> Description:
         tuple(backend.dtypes),
         tuple(backend.series),
         {str(key): str(value) for key, value in backend.settings().items()},
+        {series: tuple(models) for series, models in getattr(backend, "only", {}).items()},
     )
 
 

@@ -7,23 +7,30 @@ from dataclasses import asdict
 from typing import Any
 
 from backproof.conformance.decide import Report
+from backproof.conformance.power import Fate
 from backproof.conformance.verdict import Judgement, Verdict
 
 
 def summary(reports: Sequence[Report]) -> dict[str, int]:
-    """How many cells have each verdict."""
+    """How many cells have each verdict, and how many of the failures and errors are known ones."""
     counts = Counter(report.verdict for report in reports)
     order = (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP, Verdict.ERROR)
-    return {verdict.value: counts[verdict] for verdict in order}
+    known = sum(report.known is not None for report in reports)
+    return {verdict.value: counts[verdict] for verdict in order} | {"known_failures": known}
 
 
-def as_json(environment: Mapping[str, Any], reports: Sequence[Report], partial: bool = False) -> dict[str, Any]:
-    """The run as plain values, in the documented form."""
+def as_json(
+    environment: Mapping[str, Any], reports: Sequence[Report], partial: bool = False, mutants: Sequence[Fate] = ()
+) -> dict[str, Any]:
+    """The run as plain values, in the documented form; of mutants, if there were any, how many were killed."""
+    survivors = [asdict(fate) for fate in mutants if not fate.killed]
+    killed = {"killed": len(mutants) - len(survivors), "total": len(mutants), "survivors": survivors}
     return {
         "environment": environment,
         "summary": summary(reports),
         "cells": [_cell(report) for report in reports],
         "partial": partial,
+        **({"mutants": killed} if mutants else {}),
     }
 
 
@@ -46,6 +53,7 @@ def _cell(report: Report) -> dict[str, Any]:
         "parameters": {name: _judgement(j) for name, j in report.parameters.items()},
         "precision": report.precision,
         "reason": report.reason,
+        "known": report.known,
     }
 
 
@@ -60,9 +68,9 @@ def as_junit(reports: Sequence[Report]) -> str:
         "testsuite",
         name="backproof conform",
         tests=str(len(reports)),
-        failures=str(counts["fail"]),
-        errors=str(counts["error"]),
-        skipped=str(counts["skip"] + counts["inconclusive"]),
+        failures=str(_unknown(reports, Verdict.FAIL)),
+        errors=str(_unknown(reports, Verdict.ERROR)),
+        skipped=str(counts["skip"] + counts["inconclusive"] + counts["known_failures"]),
         time=f"{sum(report.seconds or 0 for report in reports):.3f}",
     )
     elements = {Verdict.FAIL: "failure", Verdict.ERROR: "error", Verdict.SKIP: "skipped"}
@@ -76,9 +84,15 @@ def as_junit(reports: Sequence[Report]) -> str:
             time=f"{report.seconds or 0:.6f}",
         )
         reason = "".join(c if c.isprintable() else " " for c in report.reason or "")  # XML knows no control characters
-        if report.verdict is Verdict.INCONCLUSIVE:
+        if report.known:
+            ET.SubElement(case, "skipped", message=f"known failure, {report.known}: {reason}")
+        elif report.verdict is Verdict.INCONCLUSIVE:
             ET.SubElement(case, "skipped", message=f"inconclusive: {reason}")
         elif report.verdict in elements:
             ET.SubElement(case, elements[report.verdict], message=reason)
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _unknown(reports: Sequence[Report], verdict: Verdict) -> int:
+    return sum(report.verdict is verdict and report.known is None for report in reports)

@@ -25,6 +25,7 @@ class Session:
     backends: list[Description]
     missing: dict[str, str]  # registered backends that do not import here, with the reason
     cells: list[Cell]
+    seed: int
 
     @classmethod
     def open(
@@ -60,7 +61,12 @@ class Session:
             for worker in workers.values():
                 worker.close()
             raise
-        return cls(workers, described, missing, planned)
+        return cls(workers, described, missing, planned, seed)
+
+    def close(self) -> None:
+        """End the backends' processes."""
+        for worker in self.workers.values():
+            worker.close()
 
     def environment(self) -> dict[str, Any]:
         """What the verdicts depend on, for the report."""
@@ -71,6 +77,7 @@ class Session:
             "processor": platform.machine(),
             "numpy": version("numpy"),
             "python-flint": version("python-flint"),
+            "seed": self.seed,
             "backends": {backend.name: asdict(backend) for backend in self.backends},
             "missing": self.missing,
         }

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from backproof.conformance.decide import Report
 from backproof.conformance.results import summary
+from backproof.conformance.session import Session
 from backproof.conformance.verdict import Judgement, Verdict
 
 STYLES = {
@@ -19,6 +20,16 @@ STYLES = {
     Verdict.SKIP: "dim",
 }
 LISTED = 8  # cells named one by one
+
+
+def headings(session: Session) -> Iterator[Text]:
+    """What is about to be checked, with the settings in force, and what is not, with the reason."""
+    for backend in session.backends:
+        series = ", ".join(backend.series) if len(backend.series) < 10 else f"{len(backend.series)} series"
+        settings = ", ".join(f"{key} {value}" for key, value in backend.settings.items())
+        yield Text(f"{backend.name} {backend.version}: {series} on {', '.join(backend.devices)} ({settings})")
+    for reason in session.missing.values():
+        yield Text(f"not checked: {reason}", "yellow")
 
 
 def table(reports: Sequence[Report]) -> Table:
@@ -50,8 +61,10 @@ def _word(verdict: Verdict) -> str:
 
 def findings(reports: Sequence[Report]) -> Iterator[RenderableType]:
     """The cells that did not pass, gravest first, with reason and numbers; the same reason is told once."""
+    for known, count in Counter(report.known for report in reports if report.known).items():
+        yield Text(f"known failure ({count}) {known}", "dim")
     for verdict in (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP):
-        found = [report for report in reports if report.verdict is verdict]
+        found = [report for report in reports if report.verdict is verdict and not report.known]
         if verdict in (Verdict.INCONCLUSIVE, Verdict.SKIP):
             for reason, count in Counter(report.reason for report in found).most_common(LISTED):
                 yield Text(f"{_word(verdict)} ({count}) {reason}", STYLES[verdict])
@@ -64,6 +77,8 @@ def findings(reports: Sequence[Report]) -> Iterator[RenderableType]:
 
 
 def _lines(report: Report) -> Iterator[str]:
+    if report.precision:
+        yield f"precision: {report.precision}"
     wrong = {name: j for name, j in report.tensors.items() if j.verdict is report.verdict}
     if not wrong:
         yield report.reason or ""
@@ -89,5 +104,19 @@ def describe(judgement: Judgement) -> Iterator[str]:
 def closing(reports: Sequence[Report], seconds: float) -> Text:
     """The last line: how many cells, of which verdict, in what time."""
     counts = summary(reports)
-    said = ", ".join(f"{count} {_word(Verdict(name))}" for name, count in counts.items() if count or name == "pass")
-    return Text(f"{len(reports)} cells: {said}, in {seconds:.1f} s")
+    known = counts.pop("known_failures")
+    said = [f"{count} {_word(Verdict(name))}" for name, count in counts.items() if count or name == "pass"]
+    said += [f"{known} of them known failures"] if known else []
+    return Text(f"{len(reports)} cells: {', '.join(said)}, in {seconds:.1f} s")
+
+
+def times(reports: Sequence[Report]) -> Iterator[Text]:
+    """Where the backends' time went: theirs in all, and the slowest cell."""
+    for backend in dict.fromkeys(report.cell.backend for report in reports):
+        own = [report for report in reports if report.cell.backend == backend and report.seconds is not None]
+        if own:
+            slowest = max(own, key=lambda report: report.seconds or 0)
+            total = sum(report.seconds or 0 for report in own)
+            yield Text(
+                f"{backend} computed for {total:.1f} s, longest {slowest.seconds:.2f} s: {slowest.cell.id}", "dim"
+            )

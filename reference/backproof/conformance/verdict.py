@@ -85,7 +85,8 @@ def judge(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
         return Judgement(Verdict.INCONCLUSIVE, f"no bound: {dtype} may overflow or lose every digit here")
     # A component without a bound promises nothing, so nothing is asked of it.
     low, high = _error(np.where(bounded, actual, 0.0), quantity)
-    ratio = np.where(bounded, high / np.where(bounded, quantity.likely, 1.0), -1.0)
+    with np.errstate(over="ignore"):
+        ratio = np.where(bounded, high / np.where(bounded, quantity.likely, 1.0), -1.0)
     beyond = bounded & (low > quantity.rigorous)
     worst = np.unravel_index(int(np.argmax(np.where(beyond, ratio, -1.0) if beyond.any() else ratio)), ratio.shape)
     resolutions = _resolutions(quantity, bounded)
@@ -138,7 +139,8 @@ def _error(actual: np.ndarray[Any, Any], quantity: Quantity) -> tuple[Any, Any]:
 def _resolutions(quantity: Quantity, bounded: Any) -> Any:
     size = magnitudes(quantity.value, arb.abs_lower)
     told = bounded & (size > 0)
-    return np.where(told, 2 * quantity.likely / np.where(told, size, 1.0), np.inf)
+    with np.errstate(over="ignore"):
+        return np.where(told, 2 * quantity.likely / np.where(told, size, 1.0), np.inf)
 
 
 def _at(where: Any, actual: np.ndarray[Any, Any], quantity: Quantity) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from backproof.errors import InputError
 from backproof.models import MODELS
 
 START_SECONDS = 300.0  # to import a framework on a cold disk
+LOOK_SECONDS = 0.5  # between looks at a busy process's memory
+MEMORY_SHARE = 0.6  # of this machine's memory: what one backend may take before it is stopped
 
 Tensor = tuple[np.ndarray[Any, Any], str]  # values, and the name of the dtype they had
 
@@ -94,11 +96,29 @@ def _serve(connection: Connection, spec: str) -> None:
             connection.send(Failure(one_line(error)))
 
 
+def _physical_memory() -> float:
+    """This machine's memory in bytes; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (ValueError, OSError, AttributeError):
+        return float("inf")
+
+
+def _resident_memory(pid: int) -> int:
+    """The resident memory of a process in bytes; 0 where the system does not say."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 class Worker:
     """The process of the backend `spec`; started on first use, and again after a crash or a time-out."""
 
-    def __init__(self, spec: str) -> None:
+    def __init__(self, spec: str, memory: float | None = None) -> None:
         self.spec = spec
+        self.memory = MEMORY_SHARE * _physical_memory() if memory is None else memory  # bytes
         self._process: Any = None
         self._connection: Any = None
         self._over: str | None = None  # why it answers no more
@@ -140,10 +160,15 @@ class Worker:
         process, connection = self._process, self._connection
         if connection is None:
             return Failure(self._over or "its process is gone")
+        deadline = time.monotonic() + seconds
+        reason = f"no answer within {seconds:g} s"
         try:
-            if connection.poll(seconds):
-                return connection.recv()
-            reason = f"no answer within {seconds:g} s"
+            while (left := deadline - time.monotonic()) > 0:
+                if connection.poll(min(left, LOOK_SECONDS)):
+                    return connection.recv()
+                if (taken := _resident_memory(process.pid)) > self.memory:
+                    reason = f"it took {taken / 2**30:.1f} GiB of memory; {self.memory / 2**30:.1f} GiB are allowed"
+                    break
         except (EOFError, OSError):
             process.join(5)
             code = process.exitcode
