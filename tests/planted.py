@@ -113,3 +113,56 @@ class Chats(NumpyBackend):
 
 crashes, hangs, chats = Crashes(), Hangs(), Chats()
 not_a_backend = object()
+
+
+class Hoards(NumpyBackend):
+    """Takes memory without end on one model."""
+
+    name = "hoards"
+
+    def evaluate(self, model, series, params, data):
+        if model.name == "multivariate":
+            hoard = []
+            while True:
+                hoard.append(np.ones(2**21))
+                time.sleep(0.01)
+        return super().evaluate(model, series, params, data)
+
+
+class Wavers(NumpyBackend):
+    """Adds up in another order each time."""
+
+    name = "wavers"
+    calls = 0
+
+    def evaluate(self, model, series, params, data):
+        Wavers.calls += 1
+        order = np.roll(np.arange(data["y"].shape[1]), Wavers.calls)
+        shuffled = {name: array[:, order] for name, array in data.items()}
+        loss, _, gradients = super().evaluate(model, series, params, shuffled)
+        return loss, super().evaluate(model, series, params, data)[1], gradients
+
+
+class Cleans(NumpyBackend):
+    """Hides what is not finite."""
+
+    name = "cleans"
+
+    def evaluate(self, model, series, params, data):
+        loss, output, gradients = super().evaluate(model, series, params, data)
+        return loss, output, {name: np.nan_to_num(g).astype(g.dtype) for name, g in gradients.items()}
+
+
+class LastExampleHeavy(NumpyBackend):
+    """Weighs examples by their place: right for no permutation."""
+
+    name = "last-heavy"
+
+    def evaluate(self, model, series, params, data):
+        loss, output, gradients = super().evaluate(model, series, params, data)
+        last = {name: array[:, -1:] for name, array in data.items()}
+        extra = model.gradients(**params, **last)
+        return loss, output, {name: g + extra[name] for name, g in gradients.items()}
+
+
+hoards, wavers, cleans, last_heavy = Hoards(), Wavers(), Cleans(), LastExampleHeavy()

@@ -13,6 +13,11 @@ NONLINEAR = "two_layer_nonlinear"
 
 def conform(*specs, seconds=60, **options):
     session = Session.open([f"tests.planted:{spec}" for spec in specs], **options)
+    session.cells[:] = [
+        cell
+        for cell in session.cells
+        if cell.problem.regime == "normal" and cell.problem.dtype in ("float64", "float32")
+    ]
     return {report.cell: report for report in run(session.cells, session.workers, seconds)}
 
 
@@ -43,7 +48,8 @@ def test_a_dropped_1_minus_A_fails_dW1_and_db1_of_the_sigmoid_network(framework)
 def test_a_transposed_X_fails_the_square_cells(framework):
     reports = conform(f"{framework}_transposed_X", models=["multivariate", NONLINEAR])
     for cell, report in reports.items():
-        square = dict(cell.problem.dims)["n"] == dict(cell.problem.dims)["m"]
+        dims = dict(cell.problem.dims)
+        square = dims["n"] == dims["m"] > 1
         assert report.verdict is (Verdict.FAIL if square else Verdict.PASS)
 
 
@@ -51,6 +57,8 @@ def test_transposed_gradients_fail_by_shape_or_in_square_cells_by_value():
     for cell, report in conform("numpy_transposed", models=["two_layer_linear"]).items():
         judged = report.gradients["W1"]
         dims = dict(cell.problem.dims)
+        if dims["n"] == dims["k"] == 1:
+            continue
         assert judged.verdict is Verdict.FAIL
         assert (judged.diagnosis.kind if judged.diagnosis else "value") == (
             "value" if dims["n"] == dims["k"] else "shape"

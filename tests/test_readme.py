@@ -16,7 +16,7 @@ def test_the_worked_example_fails_as_told(tmp_path):
         [sys.executable, "-m", "backproof", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
-    assert "FAIL two_layer_nonlinear-mine:reference-float32-cpu-n3m7k5-normal" in ended.stdout
+    assert "FAIL\ntwo_layer_nonlinear-mine:reference-float32-cpu-n3m7k5-normal" in ended.stdout
     assert re.findall(r"^  (\w+): the error exceeds", ended.stdout, re.MULTILINE) == ["dW1", "db1"]
 
 

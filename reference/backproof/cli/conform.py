@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     console = results_console(arguments.json, arguments.junit)
     for heading in headings(session):
-        console.print(heading, soft_wrap=True)
+        console.print(heading)
     reports: list[Report] = []
     partial = False
     try:
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         console.print("cells by verdict, and the worst error as a fraction of its bound:")
         console.print(table(judged))
     for line in [*findings(judged), *known.surprises(judged, failures), *power_table(mutants), *times(judged)]:
-        console.print(line, soft_wrap=True)
+        console.print(line)
     console.print(closing(reports, time.perf_counter() - start))
     if partial:
         raise KeyboardInterrupt

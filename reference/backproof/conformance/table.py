@@ -70,10 +70,16 @@ def findings(reports: Sequence[Report]) -> Iterator[RenderableType]:
                 yield Text(f"{_word(verdict)} ({count}) {reason}", STYLES[verdict])
             continue
         for report in found[:LISTED]:
-            yield Text(f"{_word(verdict)} {report.cell.id}", STYLES[verdict])
+            yield Text(_word(verdict), STYLES[verdict])
+            yield _id(report, STYLES[verdict])
             yield Text("\n".join(f"  {line}" for line in _lines(report)))
         if len(found) > LISTED:
             yield Text(f"... and {len(found) - LISTED} more {_word(verdict)}; --json lists them all")
+
+
+def _id(report: Report, style: str) -> Text:
+    """A cell's id on a line of its own, never broken, so that it can be copied."""
+    return Text(report.cell.id, style, no_wrap=True, overflow="ignore")
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -117,6 +123,5 @@ def times(reports: Sequence[Report]) -> Iterator[Text]:
         if own:
             slowest = max(own, key=lambda report: report.seconds or 0)
             total = sum(report.seconds or 0 for report in own)
-            yield Text(
-                f"{backend} computed for {total:.1f} s, longest {slowest.seconds:.2f} s: {slowest.cell.id}", "dim"
-            )
+            yield Text(f"{backend} computed for {total:.1f} s, {slowest.seconds:.2f} s of them for", "dim")
+            yield _id(slowest, "dim")

@@ -1,0 +1,49 @@
+"""Precision provenance, tested by real lower precision: fewer bits than asked for are failed and named."""
+
+from collections import Counter
+
+import pytest
+
+from backproof.conformance.runner import run
+from backproof.conformance.session import Session
+from backproof.conformance.verdict import Verdict
+
+FLOAT32, TF32, BFLOAT16 = "24 significand bits: float32", "about 11 significand bits", "about 8 significand bits"
+
+
+def conform(spec, dtype):
+    session = Session.open([f"tests.{spec}"], dtypes=[dtype])
+    session.cells[:] = [cell for cell in session.cells if cell.problem.regime == "normal"]
+    return list(run(session.cells, session.workers))
+
+
+@pytest.mark.parametrize(
+    ("spec", "dtype", "named"),
+    [
+        ("planted_precision:TF32Operands", "float32", TF32),
+        ("planted_precision:TF32Operands", "float64", TF32),
+        ("planted_precision:BFloat16Operands", "float32", BFLOAT16),
+        ("planted_precision:Float32Operands", "float64", FLOAT32),
+        ("planted_precision:Float32Inside", "float64", FLOAT32),
+        ("planted_x64:X64OffRelabelled", "float64", FLOAT32),
+        ("planted_x64:X64Off", "float64", "dtype float32; it must be float64 (is float64 switched off?)"),
+    ],
+)
+def test_lower_precision_fails_and_is_named(spec, dtype, named):
+    reports = conform(spec, dtype)
+    assert {report.verdict for report in reports} == {Verdict.FAIL}
+    right = sum((report.precision or "").startswith(named) for report in reports)
+    assert right >= 0.9 * len(reports)
+
+
+@pytest.mark.parametrize("spec", ["planted:numpy_drop_two", "planted:numpy_stale_bias"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_mistake_is_not_called_a_lack_of_precision(spec, dtype):
+    reports = conform(spec, dtype)
+    assert Counter(report.precision for report in reports) == {None: len(reports)}
+    assert Verdict.FAIL in {report.verdict for report in reports}
+
+
+def test_full_precision_has_nothing_to_explain():
+    session = Session.open(["numpy"], cells="quick")
+    assert {report.precision for report in run(session.cells, session.workers)} == {None}

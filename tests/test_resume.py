@@ -1,0 +1,130 @@
+"""Interrupted runs taken up again, known failures, and backends that take too much memory."""
+
+import json
+
+import pytest
+
+from backproof.cli import main
+from backproof.conformance.cells import Cell, Problem
+from backproof.conformance.decide import tasks
+from backproof.conformance.worker import Evaluation, Failure, Worker
+
+QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
+
+
+@pytest.fixture
+def backproof(capsys):
+    def run(*argv):
+        with pytest.raises(SystemExit) as exited:
+            main([str(argument) for argument in argv])
+        out, err = capsys.readouterr()
+        return exited.value.code or 0, out, err
+
+    return run
+
+
+def test_a_resumed_run_is_the_whole_run_and_repeats_only_what_is_missing(backproof, tmp_path):
+    whole, part, resumed = (tmp_path / name for name in ("whole.json", "part.json", "resumed.json"))
+    backproof(*QUICK, "--json", whole)
+    result = json.loads(whole.read_text())
+    result["cells"] = result["cells"][:5]
+    for cell in result["cells"]:
+        cell["seconds"] = 12345.0  # marks what is taken over
+    part.write_text(json.dumps(result))
+    code, out, _ = backproof(*QUICK, "--resume", part, "--json", resumed)
+    assert code == 0
+    assert "8 cells: 8 pass" in out
+    cells = {cell["id"]: cell for cell in json.loads(resumed.read_text())["cells"]}
+    assert sum(cell["seconds"] == 12345.0 for cell in cells.values()) == 5
+    for cell in json.loads(whole.read_text())["cells"]:
+        same = cells[cell["id"]]
+        assert {**same, "seconds": 0} == {**cell, "seconds": 0}
+
+
+def test_errors_are_run_again(backproof, tmp_path):
+    path = tmp_path / "r.json"
+    backproof(*QUICK, "--json", path)
+    result = json.loads(path.read_text())
+    result["cells"][0] |= {"verdict": "error", "reason": "its process died"}
+    path.write_text(json.dumps(result))
+    assert "8 pass" in backproof(*QUICK, "--resume", path)[1]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda result: result["environment"].update(numpy="1.0"), "numpy was 1.0 there and is"),
+        (lambda result: result["environment"].update(seed=7), "seed was 7 there and is 0 here"),
+        (lambda result: result["environment"]["backends"]["numpy"].update(version="1"), "numpy version was 1 there"),
+        (lambda result: result.pop("cells"), "is no result of backproof conform"),
+        (lambda result: result["cells"][0].update(verdict="fine"), "is no result of backproof conform"),
+        (lambda result: result["cells"][0]["gradients"].update(w=3), "is no result of backproof conform"),
+    ],
+)
+def test_a_file_that_cannot_be_resumed_is_one_clear_error(spoil, message, backproof, tmp_path):
+    path = tmp_path / "r.json"
+    backproof(*QUICK, "--json", path)
+    result = json.loads(path.read_text())
+    spoil(result)
+    path.write_text(json.dumps(result))
+    code, _, err = backproof(*QUICK, "--resume", path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+
+
+def test_no_file_to_resume(backproof, tmp_path):
+    (tmp_path / "junk").write_bytes(b"\xff{")
+    for name, message in (("none", "No such file"), ("junk", "is no result")):
+        code, _, err = backproof(*QUICK, "--resume", tmp_path / name)
+        assert code == 2
+        assert message in err
+
+
+def test_known_failures_are_shown_and_do_not_fail_the_run(backproof, tmp_path):
+    path = tmp_path / "known.txt"
+    path.write_text(
+        "# what we know\n"
+        "*-numpy-drop_two:* upstream: halves gradients\n"
+        "univariate-nowhere:* matches nothing  # here\n"
+        "*-numpy:* said to fail\n"
+    )
+    planted = ["--backend", "tests.planted:numpy_drop_two"]
+    result = tmp_path / "r.json"
+    code, out, _ = backproof(*QUICK, *planted, "--known-failures", path, "--json", result)
+    assert code == 0
+    assert "known failure (8) upstream: halves gradients" in out
+    assert "8 of them known failures" in out
+    assert "known failure univariate-nowhere:* matches no cell of this run" in out
+    assert "unexpected pass: *-numpy:* is known to fail (said to fail), and passes" in out
+    told = json.loads(result.read_text())
+    assert told["summary"]["fail"] == told["summary"]["known_failures"] == 8
+    assert {cell["known"] for cell in told["cells"]} == {None, "upstream: halves gradients"}
+    path.write_text("multivariate-* known in part\n")
+    assert backproof(*QUICK, *planted, "--known-failures", path)[0] == 1
+
+
+def test_a_known_failure_needs_a_reason(backproof, tmp_path):
+    path = tmp_path / "known.txt"
+    path.write_text("\n\nmultivariate-*\n")
+    code, _, err = backproof(*QUICK, "--known-failures", path)
+    assert (code, err) == (
+        2,
+        f"backproof: {path}:3: multivariate-* stands without a reason; write the reason after it\n",
+    )
+    path.write_bytes(b"\xff\xfe")
+    assert "no UTF-8 text" in backproof(*QUICK, "--known-failures", path)[2]
+    assert "No such file" in backproof(*QUICK, "--known-failures", tmp_path / "none")[2]
+
+
+def test_a_backend_that_takes_too_much_memory_is_stopped_and_starts_again():
+    worker = Worker("tests.planted:hoards", memory=600 * 2**20)
+
+    def ask(model, dims):
+        cell = Cell(Problem(model, dims, "normal", "float64"), "hoards", "reference", "cpu")
+        return worker.run(tasks(cell)[0], 60)
+
+    greedy = ask("multivariate", (("n", 3), ("m", 7)))
+    assert isinstance(greedy, Failure)
+    assert "GiB of memory; 0.6 GiB are allowed" in greedy.reason
+    assert isinstance(ask("univariate", (("m", 7),)), Evaluation)
+    worker.close()
