@@ -1,9 +1,10 @@
 """Proofs of the hand-derived equations, for all shapes. SymPy is needed here and nowhere else in backproof.
 
 `prove(model)` answers with the equations of a model, each proved in three links or refuted by a
-counterexample; `lemmas()` with what the project leans on elsewhere.
+counterexample; `lemmas(models)` with what the project leans on elsewhere.
 """
 
+from backproof.proofs.lemmas import Lemma, lemmas
 from backproof.proofs.prover import Equation, prove
 
-__all__ = ["Equation", "prove"]
+__all__ = ["Equation", "Lemma", "lemmas", "prove"]

@@ -11,7 +11,7 @@ from backproof.models.model import Model
 from backproof.proofs.derivation import Derivation, derive
 from backproof.proofs.links import Link, for_all_shapes, on_symbols
 from backproof.proofs.rationals import Counterexample, on_numbers
-from backproof.proofs.steps import Step
+from backproof.proofs.steps import Derivative
 
 LINKS = {
     "all shapes": "for all n, m, k: the derivative of the loss minus the equation is 0",
@@ -28,14 +28,14 @@ class Equation:
     parameter: str
     shape: str  # its axes, as in "(k, n)"
     statement: str
-    steps: tuple[Step, ...]  # from the output back to the parameter
+    path: tuple[Derivative, ...]  # from the output back to the parameter
     links: Mapping[str, Link]
     counterexample: Counterexample | None
     seconds: float
 
     @property
     def proved(self) -> bool:
-        return all(link.holds for link in self.links.values()) and all(step.holds for step in self.steps)
+        return all(link.holds for link in self.links.values()) and all(each.holds for each in self.path)
 
     def as_json(self) -> dict[str, Any]:
         counterexample = self.counterexample
@@ -48,13 +48,20 @@ class Equation:
             "counterexample": None if counterexample is None else dict(vars(counterexample)),
             "seconds": self.seconds,
             "links": {name: {"holds": link.holds, "detail": link.detail} for name, link in self.links.items()},
-            "steps": [{"kind": step.kind, "formula": step.formula.text, "holds": step.holds} for step in self.steps],
+            "steps": [
+                {"of": each.variable, "kind": step.kind, "formula": step.formula.text, "holds": step.holds}
+                for each in self.path
+                for step in each.steps
+            ],
         }
 
 
-def prove(model: Model) -> Iterator[Equation]:
-    """The equations of a model with their proofs, one by one, in the order of its parameters."""
-    derivation = derive(model)
+def prove(model: Model, derivation: Derivation | None = None) -> Iterator[Equation]:
+    """The equations of a model with their proofs, one by one, in the order of its parameters.
+
+    `derivation` is `derive(model)`, where the caller has it already.
+    """
+    derivation = derivation or derive(model)
     for name in model.params:
         yield _prove(model, name, derivation)
 
@@ -69,7 +76,7 @@ def _prove(model: Model, name: str, derivation: Derivation | None) -> Equation:
         name,
         f"({', '.join(model.shapes[name].split())})",
         _statement(name, derivation),
-        tuple(step for derivative in path for step in derivative.steps),
+        tuple(path),
         links,
         counterexample,
         round(time.perf_counter() - started, 3),

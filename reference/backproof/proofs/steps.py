@@ -24,6 +24,7 @@ class Step:
     kind: str  # "delta", "chain rule", "derivative", "reduction", "substitution" or "matrix form"
     reason: Formula
     formula: Formula
+    shape: Shape  # of the array whose entries the formula gives
     holds: bool = True
 
 
@@ -124,7 +125,7 @@ class Writer:
         derived = simplified(raw, free)
         i, j = numbered(at)[-1], numbered(summed_indices(self.tensors[name].shape))[-1]
         left = both(lambda n: n.partial("L", n.expression(variable)))
-        first = Step("delta", reasons.error_at_output(name, i, j), equation(left, raw))
+        first = Step("delta", reasons.error_at_output(name, i, j), equation(left, raw), self.tensors[name].shape)
         return [first, self._reduction(name, at, derived, [(j, i)])], derived
 
     def _through(self, name: str, user: str, at: list[Expr], free: Mapping[Symbol, Expr]) -> tuple[list[Step], Expr]:
@@ -150,9 +151,10 @@ class Writer:
             else reasons.derivative(stated)
         )
         left = both(lambda n: n.partial(n.expression(used), n.expression(variable)))
+        shape = self.tensors[name].shape
         steps = [
-            Step("chain rule", reasons.chain_rule(name, user, numbered(to)), both(chain)),
-            Step("derivative", why, equation(left, local)),
+            Step("chain rule", reasons.chain_rule(name, user, numbered(to)), both(chain), shape),
+            Step("derivative", why, equation(left, local), self.tensors[user].shape + shape),
             self._reduction(name, at, derived, sorted(deltas)),
         ]
         return self._substituted(name, user, at, free, steps, derived)
@@ -167,7 +169,8 @@ class Writer:
         return Tensor.named(f"d{name}", self.tensors[name].shape)
 
     def _reduction(self, name: str, at: list[Expr], derived: Expr, deltas: list[tuple[str, str]]) -> Step:
-        return Step("reduction", reasons.reduction(deltas), equation(_gradient_entry(name, at), derived))
+        shape = self.tensors[name].shape
+        return Step("reduction", reasons.reduction(deltas), equation(_gradient_entry(name, at), derived), shape)
 
     def _substituted(
         self, name: str, user: str, at: list[Expr], free: Mapping[Symbol, Expr], steps: list[Step], derived: Expr
@@ -181,7 +184,7 @@ class Writer:
         )
         put = simplified(put, free)
         why = both(lambda n: f"Put in {n.math(n.name(f'd{user}'))} from above:")
-        steps.append(Step("substitution", why, equation(_gradient_entry(name, at), put)))
+        steps.append(Step("substitution", why, equation(_gradient_entry(name, at), put), self.tensors[name].shape))
         return steps, put
 
     def _matrix_form(self, name: str, line: Line, derived: Expr, at: list[Expr], free: Mapping[Symbol, Expr]) -> Step:
@@ -195,7 +198,7 @@ class Writer:
             holds = False
         formula = line.formula([each for each, tensor in self.tensors.items() if tensor.shape == ()])
         stated = both(lambda n: f"{n.name(f'd{name}')} = {n.partial('L', n.name(name))} = {n.pick(formula)}")
-        return Step("matrix form", reasons.matrix_form(line, numbered(at)), stated, holds)
+        return Step("matrix form", reasons.matrix_form(line, numbered(at)), stated, self.tensors[name].shape, holds)
 
 
 def equation(left: Formula, right: Expr) -> Formula:
