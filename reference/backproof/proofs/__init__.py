@@ -4,7 +4,8 @@
 counterexample; `lemmas(models)` with what the project leans on elsewhere.
 """
 
+from backproof.proofs.derivation import Derivation, derive
 from backproof.proofs.lemmas import Lemma, lemmas
 from backproof.proofs.prover import Equation, prove
 
-__all__ = ["Equation", "Lemma", "lemmas", "prove"]
+__all__ = ["Derivation", "Equation", "Lemma", "derive", "lemmas", "prove"]

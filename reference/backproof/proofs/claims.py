@@ -12,7 +12,7 @@ from backproof.models.model import Model
 from backproof.proofs.notation import Formula
 from backproof.proofs.source import read
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, ONE, Namespace, Tensor, index
+from backproof.proofs.tensors import DIMS, ONE, Namespace, Shape, Tensor, index
 
 LEFT, RIGHT = {"n": "q", "m": "r", "k": "p"}, {"n": "s", "m": "u", "k": "v"}  # free indices of the first, second axis
 
@@ -23,16 +23,18 @@ class Claim:
 
     formula: Formula
     holds: bool
+    shape: Shape | None = None  # of both sides
 
 
 def equal(latex: str, text: str, left: Any, right: Any) -> Claim:
     """Claim that two tensors (or expressions) are one: the same shape, and no difference at any index."""
     left, right = _tensor(left), _tensor(right)
     if left.shape != right.shape:
-        return Claim(Formula(latex, text), False)
+        return Claim(Formula(latex, text), False, left.shape)
     letters = [letter.get(str(size), f"u{letter}") for letter, size in zip((LEFT, RIGHT), left.shape, strict=False)]
     free = {index(letter): size for letter, size in zip(letters, left.shape, strict=True)}
-    return Claim(Formula(latex, text), simplified(left.entry(*free) - right.entry(*free), free) == 0)
+    difference = simplified(left.entry(*free) - right.entry(*free), free)
+    return Claim(Formula(latex, text), difference == 0, left.shape)
 
 
 def _tensor(value: Any) -> Tensor:

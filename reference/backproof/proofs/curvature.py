@@ -82,7 +82,7 @@ def learning_rate() -> list[Claim]:
         ),
         Claim(
             Formula(
-                r"\lambda_{max} = \frac{1}{m} (s_2 + m + \sqrt{(s_2 - m)^2 + 4 s_1^2}),"
+                r"\lambda_{\max} = \frac{1}{m} (s_2 + m + \sqrt{(s_2 - m)^2 + 4 s_1^2}),"
                 r"\quad s_1 = x \mathbf 1, \quad s_2 = x x^T \quad \text{(univariate)}",
                 "univariate: λ_max = (s2 + m + sqrt((s2 - m)^2 + 4 s1^2)) / m, s1 = Σ x, s2 = Σ x^2",
             ),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backproof.models.model import Model
+from backproof.proofs.links import FAILURES
 from backproof.proofs.notation import Formula, both
 from backproof.proofs.source import Source, read
 from backproof.proofs.steps import Derivative, Writer, lettered, numbered, summed_indices
@@ -40,10 +41,15 @@ class Derivation:
 
 
 def derive(model: Model) -> Derivation | None:
-    """The derivation of every gradient of the model, or None where its source cannot be read."""
+    """The derivation of every gradient of the model, or None where its source cannot be read as equations."""
     source = read(model)
-    if source is None:
+    try:
+        return None if source is None else _derive(model, source)
+    except FAILURES:
         return None
+
+
+def _derive(model: Model, source: Source) -> Derivation:
     tensors: dict[str, Tensor] = dict(inputs(model))
     entries: dict[str, Formula] = {}
     lines: dict[str, Tensor] = {}  # each line of the forward, in terms of the variables before it

@@ -112,8 +112,8 @@ TEXTS = (
         LINEAR,
         "A linear model is $\\hat y = v X + c$ for a row $v$ of shape $(1, n)$ and a number $c$: $v = w$ and $c = b$ for "
         "the regressions ($n = 1$ for the univariate one), $v = w_2 W_1$ and $c = w_2 b_1 + b_2$ for the linear network. "
-        "Let $g = \\frac{2}{m} (v X X^T + c (X \\mathbf 1)^T - (X y^T)^T)$, of shape $(1, n)$, and "
-        "$h = \\frac{2}{m} (v X \\mathbf 1 + c m - y \\mathbf 1)$, of shape $()$: these are $d\\hat y X^T$ and "
+        "Let $g = (2 / m) (v X X^T + c (X \\mathbf 1)^T - (X y^T)^T)$, of shape $(1, n)$, and "
+        "$h = (2 / m) (v X \\mathbf 1 + c m - y \\mathbf 1)$, of shape $()$: these are $d\\hat y X^T$ and "
         "$d\\hat y \\mathbf 1$ with the residual multiplied out. Then",
         "The moments are computed in one pass over the data, and a step costs the same whatever $m$ is. In floating point "
         "it is another algorithm: near the optimum the terms of $g$ cancel. For the regressions, "
@@ -127,7 +127,7 @@ TEXTS = (
         "The Hessian is (2/m) [X X^T, X 1; (X 1)^T, m]: constant, and positive semidefinite.",
         REGRESSIONS,
         "Differentiate twice (for the univariate regression, $X$ is the row $x$ and $n = 1$):",
-        "So the Hessian is $H = \\frac{2}{m} \\tilde X \\tilde X^T$, where $\\tilde X$ of shape $(n + 1, m)$ is $X$ with "
+        "So the Hessian is $H = (2 / m) \\tilde X \\tilde X^T$, where $\\tilde X$ of shape $(n + 1, m)$ is $X$ with "
         "a row of ones below. The fourth and fifth line say that the gradient changes by exactly $(d, c) H$, whatever "
         "the step: the loss is quadratic. The last line is a sum of squares: $H$ is positive semidefinite, the loss "
         "convex, and every stationary point a minimum.",
@@ -139,13 +139,13 @@ TEXTS = (
         "The largest stable learning rate of the two regressions",
         "Gradient descent with a constant learning rate eta is stable just where 0 < eta < 2 / lambda_max(H).",
         REGRESSIONS,
-        "Let $\\theta^\\ast$ be a minimum, where the gradient is zero. By the lemma on the Hessian the gradient at "
-        "$\\theta$ is $(\\theta - \\theta^\\ast) H$, so a step $\\theta - \\eta \\nabla L$ multiplies the error by "
-        "$I - \\eta H$. $H$ is symmetric: along an eigenvector of eigenvalue $\\lambda$ the error is multiplied by "
+        "Write $\\theta = (w, b)$, a row of shape $(1, n + 1)$, and let $\\theta^\\ast$ be a minimum, where the gradient is zero. By the lemma on the Hessian the gradient at "
+        "$\\theta$ is $(\\theta - \\theta^\\ast) H$, so a step $\\theta - \\eta \\nabla L$ multiplies the error "
+        "$\\theta - \\theta^\\ast$ by $I - \\eta H$. $H$ is symmetric: along an eigenvector of eigenvalue $\\lambda$ the error is multiplied by "
         "$1 - \\eta \\lambda$ in every step. Now",
         "Along eigenvectors with $\\lambda = 0$ neither the loss nor the parameters change. Along all others the error "
         "dies out just where $0 \\lt \\eta \\lambda \\lt 2$, and for all of them at once where "
-        "$0 \\lt \\eta \\lt 2 / \\lambda_{max}$; at $\\eta = 2 / \\lambda_{max}$ it swings for ever, and beyond it grows. "
+        "$0 \\lt \\eta \\lt 2 / \\lambda_{\\max}$; at $\\eta = 2 / \\lambda_{\\max}$ it swings for ever, and beyond it grows. "
         "The last line is the larger root of the characteristic polynomial of the univariate $H$.",
         "univariate",
         lambda model: curvature.learning_rate(),

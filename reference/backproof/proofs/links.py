@@ -41,12 +41,23 @@ def claimed_tensors(model: Model) -> dict[str, Tensor]:
     return run(model, Namespace, inputs(model))
 
 
+FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of equations on odd arrays
+
+
 def run(model: Model, xp: Any, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The hand derivation on any kind of array; Unfit where it fails."""
     try:
         return call_gradients(model, xp, arrays)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except FAILURES as error:
         raise Unfit(f"it raises {type(error).__name__}: {error}") from error
+
+
+def loss_of(model: Model, xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The loss on any kind of array; Unfit where it fails."""
+    try:
+        return model.loss(xp, **arrays)
+    except FAILURES as error:
+        raise Unfit(f"its loss raises {type(error).__name__}: {error}") from error
 
 
 def fitting(gradients: Mapping[str, Any], name: str, shape: tuple[Any, ...]) -> Any:
@@ -67,8 +78,8 @@ def _tuple(shape: tuple[Any, ...]) -> str:
 def for_all_shapes(model: Model, name: str) -> Link:
     """Link 1: with symbolic n, m and k, the derivative of the loss by `name` minus the equation is zero."""
     arrays, free = inputs(model), free_indices(model, name)
-    loss = model.loss(Namespace, **arrays).entry()
     try:
+        loss = loss_of(model, Namespace, arrays).entry()
         claim = fitting(claimed_tensors(model), name, arrays[name].shape).entry(*free)
     except Unfit as unfit:
         return Link(False, str(unfit))
@@ -93,8 +104,8 @@ def on_symbols(model: Model, name: str, shapes: tuple[tuple[int, ...], ...] = SH
 def _fault_at(model: Model, name: str, dims: Mapping[str, int]) -> str:
     arrays = {each: symbols_of(each, model.shape(each, dims)) for each in model.shapes}
     parameter = arrays[name]
-    loss = model.loss(Symbols, **arrays)
     try:
+        loss = loss_of(model, Symbols, arrays)
         claim = objects(fitting(run(model, Symbols, arrays), name, parameter.shape), parameter.shape)
         general = claimed_tensors(model)[name]
     except Unfit as unfit:

@@ -52,7 +52,7 @@ class Chapter:
     """A model with its derivation and what was proved of it."""
 
     model: Model
-    derivation: Derivation
+    derivation: Derivation | None
     equations: tuple[Equation, ...]
 
 
@@ -76,6 +76,13 @@ def _chapter(chapter: Chapter) -> Iterator[Block]:
     yield Paragraph(f"In the code: `backproof/models/{model.name}.py`. The arrays:")
     rows = [(f"${LATEX.name(name)}$", words.ARRAYS[name], _axes(model, name)) for name in model.shapes]
     yield Table(("array", "what it is", "shape"), tuple(rows))
+    if derivation is None:
+        yield Paragraph("Its lines cannot be read as equations, so there is no derivation.")
+    else:
+        yield from _passes(model, derivation)
+
+
+def _passes(model: Model, derivation: Derivation) -> Iterator[Block]:
     yield Heading(3, "Forward")
     yield Paragraph("Line by line, as a whole and entry by entry:")
     for line in derivation.source.forward:
@@ -115,7 +122,7 @@ def _lemma(lemma: Lemma) -> Iterator[Block]:
     yield Heading(3, lemma.text.title)
     yield Paragraph(lemma.text.before)
     for claim in lemma.claims.get(lemma.text.shown or "", next(iter(lemma.claims.values()))):
-        yield Display(claim.formula.latex)
+        yield Display(claim.formula.latex, "" if claim.shape is None else _shape(claim.shape))
         if not claim.holds:
             yield Paragraph("This claim was not proved.")
     yield Paragraph(lemma.text.after)

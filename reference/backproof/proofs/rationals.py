@@ -19,7 +19,7 @@ import numpy as np
 from flint import arb, arb_series
 
 from backproof.models.model import Model
-from backproof.proofs.links import SHAPES, Link, Unfit, fitting, run
+from backproof.proofs.links import SHAPES, Link, Unfit, fitting, loss_of, run
 from backproof.proofs.specification import SPECIFICATIONS, TRANSCENDENTAL
 from backproof.truth.exact import Objects, Series, objects, precision, sigmoid
 
@@ -133,7 +133,10 @@ def _specification(model: Model, arrays: Mapping[str, Objects]) -> Callable[[Map
 def _mismatch(model: Model, arrays: Mapping[str, Objects], name: str) -> tuple[str, Any, Any] | None:
     """The first component of this gradient that differs: its name, the equation's value, the derivative."""
     parameter, xp, specified = arrays[name], _arithmetic(model), _specification(model, arrays)
-    loss = model.loss(xp, **arrays)
+    try:
+        loss = loss_of(model, xp, arrays)
+    except Unfit as unfit:
+        return "the loss", unfit, specified({})
     if not xp.agree(loss, specified({})):
         return "the loss", loss, specified({})
 

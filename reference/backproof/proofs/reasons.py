@@ -71,8 +71,11 @@ def _reading(n: Notation, line: Line, kept: Sequence[str]) -> str:
         case ast.BinOp(left=left, op=ast.MatMult(), right=ast.Attribute(value=right, attr="T")) if kept:
             at = n.math(f"({', '.join(kept)})" if len(kept) > 1 else kept[0])
             row = f"row {n.math(kept[0])} of" if len(kept) > 1 else "the row"
-            other = f"row {n.math(kept[-1])} of {_called(n, right)}"
-            return f"This is entry {at} of a product of matrices: {row} {_called(n, left)} times {other}, which is a column of its transpose:"
+            of, at_end = _called(n, right), n.math(kept[-1])
+            return (
+                f"This is entry {at} of a product of matrices: {row} {_called(n, left)} times column {at_end} "
+                f"of the transpose of {of}, which is row {at_end} of {of}:"
+            )
         case ast.BinOp(left=ast.Attribute(attr="T"), op=ast.MatMult()):
             return "A column times a row is the matrix of all products of their entries:"
         case ast.Call(func=ast.Attribute(attr="sum")) if kept:

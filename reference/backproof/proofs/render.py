@@ -13,6 +13,7 @@ PREAMBLE = r"""\documentclass{article}
 \newcommand{\lt}{<}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{4pt}
+\sloppy
 \begin{document}
 """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, diff, factor
 
 from backproof.proofs import reasons
+from backproof.proofs.links import FAILURES
 from backproof.proofs.notation import Formula, Notation, both
 from backproof.proofs.source import Line, Source
 from backproof.proofs.sums import simplified
@@ -194,7 +195,7 @@ class Writer:
             value = line.evaluate(names, self.source.scope)
             fits = value.shape == self.tensors[name].shape
             holds = fits and simplified(derived - value.entry(*at), free) == 0
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except FAILURES:
             holds = False
         formula = line.formula([each for each, tensor in self.tensors.items() if tensor.shape == ()])
         stated = both(lambda n: f"{n.name(f'd{name}')} = {n.partial('L', n.name(name))} = {n.pick(formula)}")
