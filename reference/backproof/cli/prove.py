@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from backproof.proofs.page import Chapter
 
 COLOURS = {"PROVED": "green", "REFUTED": "red", "UNPROVED": "red", "WRONG": "red"}
-PLAIN = str.maketrans({"∂": "d", "Σ": "S", "δ": "delta", "σ": "sigma", "²": "^2", "∇": "grad ", "η": "eta ", "λ": "lambda "})
+PLAIN = str.maketrans(
+    {"∂": "d", "Σ": "sum", "δ": "delta", "σ": "sigma", "²": "^2", "∇": "grad ", "η": "eta ", "λ": "lambda "}  # noqa: RUF001
+)
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -55,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found = {"equations": [each.as_json() for each in equations], "lemmas": [each.as_json() for each in lemmas]}
         write_json(arguments.json, found)
-    return 0 if all(each.proved for each in (*equations, *lemmas)) else 1
+    proved = [each.proved for each in equations] + [each.proved for each in lemmas]
+    return 0 if all(proved) else 1
 
 
 def _chosen(names: list[str]) -> list[Model]:
@@ -67,7 +70,7 @@ def _chosen(names: list[str]) -> list[Model]:
 
 def _prove(models: list[Model], quiet: bool) -> tuple[list[Chapter], list[Lemma]]:
     """Prove, and print what was proved a model at a time; on a terminal, standard error shows the progress."""
-    from backproof.proofs import derive, lemmas, prove
+    from backproof.proofs import derive, prove, prove_lemmas
     from backproof.proofs.console import lemma_in_text, model_in_text
     from backproof.proofs.page import Chapter
 
@@ -84,7 +87,7 @@ def _prove(models: list[Model], quiet: bool) -> tuple[list[Chapter], list[Lemma]
         chapters.append(Chapter(model, derivation, tuple(equations)))
         out(model_in_text(equations))
     with _progress(1) as advance:
-        shown = list(lemmas(models))
+        shown = list(prove_lemmas(models))
         advance("lemmas")
     for lemma in shown:
         out(lemma_in_text(lemma))

@@ -55,7 +55,7 @@ def moments(model: Model) -> list[Claim]:
     """Loss and gradients of a linear model, from XX^T, Xy^T, X1, yy^T, y1 and m alone."""
     lines, m = run_lines(model, inputs(model)), DIMS["m"]
     v, c = _product(lines)
-    X, y = lines.get("X", lines.get("x")), lines["y"]
+    X, y = lines["X" if "X" in lines else "x"], lines["y"]
     XX, Xy, X1, yy, y1 = X @ X.T, X @ y.T, X.sum(axis=1, keepdims=True), (y @ y.T).sum(), y.sum()
     g = 2 * (v @ XX + c * X1.T - Xy.T) / m  # (1, n)
     h = 2 * ((v @ X1).sum() + c * m - y1) / m  # ()

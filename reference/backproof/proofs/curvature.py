@@ -17,7 +17,7 @@ def hessian(model: Model) -> list[Claim]:
     """Of a regression: H = (2/m) [X X^T, X 1; (X 1)^T, m], the same everywhere, and d H d^T >= 0."""
     arrays, m = inputs(model), DIMS["m"]
     lines, b = run_lines(model, arrays), arrays["b"].entry()
-    X = lines.get("X", lines.get("x"))
+    X = lines["X" if "X" in lines else "x"]
     XX, X1 = X @ X.T, X.sum(axis=1, keepdims=True)
     loss, w = model.loss(Namespace, **arrays).entry(), row(arrays["w"])
     q, s = index("q"), index("s")
@@ -76,7 +76,8 @@ def learning_rate() -> list[Claim]:
         ),
         Claim(
             Formula(
-                r"\vert 1 - \eta \lambda \vert \lt 1 \iff 0 \lt \eta \lambda \lt 2", "|1 - ηλ| < 1 just where 0 < ηλ < 2"
+                r"\vert 1 - \eta \lambda \vert \lt 1 \iff 0 \lt \eta \lambda \lt 2",
+                "|1 - ηλ| < 1 just where 0 < ηλ < 2",
             ),
             solveset((1 - x) ** 2 < 1, x, S.Reals) == Interval.open(0, 2),
         ),

@@ -121,7 +121,7 @@ def _derivative(model: Model, derivative: Derivative) -> Iterator[Block]:
 def _lemma(lemma: Lemma) -> Iterator[Block]:
     yield Heading(3, lemma.text.title)
     yield Paragraph(lemma.text.before)
-    for claim in lemma.claims.get(lemma.text.shown or "", next(iter(lemma.claims.values()))):
+    for claim in lemma.claims.get(lemma.text.shown, next(iter(lemma.claims.values()))):
         yield Display(claim.formula.latex, "" if claim.shape is None else _shape(claim.shape))
         if not claim.holds:
             yield Paragraph("This claim was not proved.")

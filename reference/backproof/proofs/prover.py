@@ -63,10 +63,11 @@ def prove(model: Model, derivation: Derivation | None = None) -> Iterator[Equati
     """
     derivation = derivation or derive(model)
     for name in model.params:
-        yield _prove(model, name, derivation)
+        yield prove_equation(model, name, derivation)
 
 
-def _prove(model: Model, name: str, derivation: Derivation | None) -> Equation:
+def prove_equation(model: Model, name: str, derivation: Derivation | None) -> Equation:
+    """The proof of the gradient of parameter `name`; a derivation that is None has no steps to verify."""
     started = time.perf_counter()
     numbers, counterexample = on_numbers(model, name)
     links = {"all shapes": for_all_shapes(model, name), "code": on_symbols(model, name), "specification": numbers}

@@ -47,7 +47,8 @@ class _Rationals:
 
     @staticmethod
     def derivative(loss: Callable[[Any], Any], at: Fraction) -> Fraction:
-        return (loss(at + 1) - loss(at - 1)) / 2
+        difference: Fraction = loss(at + 1) - loss(at - 1)
+        return difference / 2
 
     @staticmethod
     def agree(a: Any, b: Any) -> bool:

@@ -55,7 +55,9 @@ def _latex_block(block: Block) -> str:
         case Table(head, rows):
             lines = [" & ".join(map(_prose, line)) + r" \\" for line in (head, *rows)]
             body = "\n".join([lines[0], r"\hline", *lines[1:]])
-            return f"\\begin{{center}}\n\\begin{{tabular}}{{{'l' * len(head)}}}\n{body}\n\\end{{tabular}}\n\\end{{center}}"
+            return (
+                f"\\begin{{center}}\n\\begin{{tabular}}{{{'l' * len(head)}}}\n{body}\n\\end{{tabular}}\n\\end{{center}}"
+            )
 
 
 def _with_shape(formula: str, shape: str) -> str:

@@ -21,7 +21,7 @@ DIMS = {letter: Symbol(letter, integer=True, positive=True) for letter in "nmk"}
 ONE = Integer(1)
 
 
-class sigma(Function):  # noqa: N801 (as SymPy names its functions)
+class sigma(Function):  # type: ignore[misc]  # noqa: N801 (as SymPy names its functions)
     """An undefined function of which one thing is known: sigma' = sigma (1 - sigma)."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -134,7 +134,8 @@ class Namespace:
 
     @staticmethod
     def mean(x: Tensor) -> Tensor:
-        return x.sum() / prod(x.shape)
+        total: Tensor = x.sum() / prod(x.shape)
+        return total
 
     @staticmethod
     def sigmoid(x: Tensor) -> Tensor:

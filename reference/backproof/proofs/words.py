@@ -51,7 +51,8 @@ RULES = (
         "\\sum_{i=1}^{k} \\delta_{ip} f_i = f_p \\quad (1 \\le p \\le k)",
     ),
     (
-        "Third, the chain rule: where the loss depends on $V$ only through $U$, every entry of $U$ passes on its share.",
+        "Third, the chain rule: where the loss depends on $V$ only through $U$, "
+        "every entry of $U$ passes on its share.",
         "\\frac{\\partial L}{\\partial V_{pr}} = \\sum_{i} \\sum_{j} \\frac{\\partial L}{\\partial U_{ij}} "
         "\\frac{\\partial U_{ij}}{\\partial V_{pr}}",
     ),
