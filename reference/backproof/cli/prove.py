@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"PROVED": "green", "REFUTED": "red", "UNPROVED": "red", "WRONG": "red"}
 PLAIN = str.maketrans(
-    {"∂": "d", "Σ": "sum", "δ": "delta", "σ": "sigma", "²": "^2", "∇": "grad ", "η": "eta ", "λ": "lambda "}  # noqa: RUF001
+    {"∂": "D", "Σ": "sum", "δ": "delta", "σ": "sigma", "²": "^2", "∇": "grad ", "η": "eta ", "λ": "lambda "}  # noqa: RUF001
 )
 
 

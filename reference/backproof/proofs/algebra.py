@@ -17,7 +17,7 @@ def tiles(model: Model) -> list[Claim]:
     claims = []
     for name in model.params:
         partial = rf"\frac{{\partial L}}{{\partial {LATEX.name(name)}}}"
-        latex = rf"{partial}(\text{{t columns}}) = \sum_{{j=1}}^{{t}} {partial}(\text{{column }} j)"
+        latex = rf"{partial}(t \text{{ columns}}) = \sum_{{j=1}}^{{t}} {partial}(\text{{column }} j)"
         text = f"∂L/∂{name}(t columns) = Σ_j ∂L/∂{name}(column j)"
         claims.append(equal(latex, text, tile[f"d{name}"], summed(single[f"d{name}"], j, t)))
     alone = model.loss(Namespace, **column(model, arrays, j))

@@ -14,7 +14,7 @@ from backproof.proofs.tensors import DIMS, Namespace, Tensor, index, inputs
 
 
 def hessian(model: Model) -> list[Claim]:
-    """Of a regression: H = (2/m) [X X^T, X 1; (X 1)^T, m], the same everywhere, and d H d^T >= 0."""
+    """Of a regression: H = (2/m) [X X^T, X 1; (X 1)^T, m], the same everywhere, and u H u^T >= 0."""
     arrays, m = inputs(model), DIMS["m"]
     lines, b = run_lines(model, arrays), arrays["b"].entry()
     X = lines["X" if "X" in lines else "x"]
@@ -23,10 +23,10 @@ def hessian(model: Model) -> list[Claim]:
     q, s = index("q"), index("s")
     ww = diff(loss, w.entry(1, q), w.entry(1, s))
     wb = diff(loss, w.entry(1, q), b)
-    d, c = Tensor.named("d", arrays["w"].shape), Tensor.named("c", ())
-    moved = run_lines(model, {**arrays, "w": arrays["w"] + d, "b": arrays["b"] + c})
-    d = row(d)
-    Hw, Hb = 2 * (d @ XX + c * X1.T) / m, 2 * ((d @ X1).sum() + c * m) / m
+    u, c = Tensor.named("u", arrays["w"].shape), Tensor.named("c", ())
+    moved = run_lines(model, {**arrays, "w": arrays["w"] + u, "b": arrays["b"] + c})
+    u = row(u)
+    Hw, Hb = 2 * (u @ XX + c * X1.T) / m, 2 * ((u @ X1).sum() + c * m) / m
     return [
         equal(
             r"\frac{\partial^2 L}{\partial w_q \partial w_s} = \frac{2}{m} (X X^T)_{qs}",
@@ -42,22 +42,22 @@ def hessian(model: Model) -> list[Claim]:
         ),
         equal(r"\frac{\partial^2 L}{\partial b^2} = 2", "∂²L/∂b² = 2", diff(loss, b, 2), Integer(2)),
         equal(
-            r"\nabla_w L(w + d, b + c) - \nabla_w L(w, b) = \frac{2}{m} (d X X^T + c (X \mathbf 1)^T)",
-            "∇w L(w+d, b+c) - ∇w L(w, b) = (2/m) (d X X' + c (X1)')",
+            r"\nabla_w L(w + u, b + c) - \nabla_w L(w, b) = \frac{2}{m} (u X X^T + c (X \mathbf 1)^T)",
+            "∇w L(w+u, b+c) - ∇w L(w, b) = (2/m) (u X X' + c (X1)')",
             row(moved["dw"] - lines["dw"]),
             Hw,
         ),
         equal(
-            r"\nabla_b L(w + d, b + c) - \nabla_b L(w, b) = \frac{2}{m} (d X \mathbf 1 + c m)",
-            "∇b L(w+d, b+c) - ∇b L(w, b) = (2/m) (d X1 + c m)",
+            r"\nabla_b L(w + u, b + c) - \nabla_b L(w, b) = \frac{2}{m} (u X \mathbf 1 + c m)",
+            "∇b L(w+u, b+c) - ∇b L(w, b) = (2/m) (u X1 + c m)",
             moved["db"] - lines["db"],
             Hb,
         ),
         equal(
-            r"(d, c) H (d, c)^T = \frac{2}{m} (d X + c) (d X + c)^T",
-            "(d, c) H (d, c)' = (2/m) |d X + c|^2, which is >= 0",
-            (Hw @ d.T).sum() + c * Hb,
-            2 * ((d @ X + c) ** 2).sum() / m,
+            r"(u, c) H (u, c)^T = \frac{2}{m} (u X + c) (u X + c)^T",
+            "(u, c) H (u, c)' = (2/m) |u X + c|^2, which is >= 0",
+            (Hw @ u.T).sum() + c * Hb,
+            2 * ((u @ X + c) ** 2).sum() / m,
         ),
     ]
 
@@ -108,8 +108,16 @@ def sigmoid_claims(sigmoid: Callable[..., Any]) -> list[Claim]:
     textbook = 1 / (1 + exp(-z))
     claims = []
     for z_, latex, text in (
-        (Symbol("z", nonnegative=True), r"z \ge 0: \quad \frac{1}{1 + e^{-z}}", "z >= 0: 1 / (1 + exp(-z))"),
-        (Symbol("z", negative=True), r"z \lt 0: \quad \frac{e^z}{1 + e^z}", "z < 0: exp(z) / (1 + exp(z))"),
+        (
+            Symbol("z", nonnegative=True),
+            r"z \ge 0: \quad \frac{1}{1 + e^{-\vert z \vert}}",
+            "z >= 0: 1 / (1 + exp(-|z|))",
+        ),
+        (
+            Symbol("z", negative=True),
+            r"z \lt 0: \quad \frac{e^{-\vert z \vert}}{1 + e^{-\vert z \vert}}",
+            "z < 0: exp(-|z|) / (1 + exp(-|z|))",
+        ),
     ):
         difference = sigmoid(z_, _Branch) - textbook.xreplace({z: z_})
         formula = Formula(latex + r" = \frac{1}{1 + e^{-z}}", text + " = 1 / (1 + exp(-z))")

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backproof.models.model import Model
+from backproof.proofs.display import lettered, numbered, summed_indices
 from backproof.proofs.links import FAILURES
 from backproof.proofs.notation import Formula, both
 from backproof.proofs.source import Source, read
-from backproof.proofs.steps import Derivative, Writer, lettered, numbered, summed_indices
+from backproof.proofs.steps import Derivative, Writer
 from backproof.proofs.tensors import Namespace, Tensor, inputs
 
 

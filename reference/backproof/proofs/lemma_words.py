@@ -16,7 +16,8 @@ SIGMA = (
     ),
     flow(
         r"""
-        For the second line, multiply numerator and denominator by $e^{-z}$. For the third, the
+        In the first line $\vert z \vert$ is $z$. In the second it is $-z$: multiply numerator and
+        denominator by $e^{-z}$. For the third, the
         derivative of $(1 + e^{-z})^{-1}$ is $e^{-z} (1 + e^{-z})^{-2}$, and $1 - \sigma(z) = e^{-z} (1
         + e^{-z})^{-1}$.
         """
@@ -33,6 +34,7 @@ TILES = (
     ),
     flow(
         r"""
+        (The last line says the same of the loss.)
         Sums may be regrouped: however the columns are cut into tiles (of different sizes, or empty),
         the gradients of the tiles add up to the gradient of the whole. Threads, chunks of a file,
         microbatches and data-parallel ranks are this one lemma. It needs the global $m$: with its own
@@ -80,14 +82,15 @@ MOMENTS = (
 HESSIAN = (
     flow(
         r"""
-        Differentiate twice (for the univariate regression, $X$ is the row $x$ and $n = 1$):
+        Differentiate twice; and change $w$ by any $u$ of shape $(1, n)$ and $b$ by any number $c$. (For the
+        univariate regression, $X$ is the row $x$ and $n = 1$.)
         """
     ),
     flow(
         r"""
         So the Hessian is $H = (2 / m) \tilde X \tilde X^T$, where $\tilde X$ of shape $(n + 1, m)$ is
         $X$ with a row of ones below. The fourth and fifth line say that the gradient changes by exactly
-        $(d, c) H$, whatever the step: the loss is quadratic. The last line is a sum of squares: $H$ is
+        $(u, c) H$, whatever the step: the loss is quadratic. The last line is a sum of squares: $H$ is
         positive semidefinite, the loss convex, and every stationary point a minimum.
         """
     ),
@@ -97,7 +100,8 @@ LEARNING_RATE = (
     flow(
         r"""
         Write $\theta = (w, b)$, a row of shape $(1, n + 1)$, and let $\theta^\ast$ be a minimum, where
-        the gradient is zero (a quadratic function that is never negative has one). By the lemma on the Hessian the gradient at $\theta$ is $(\theta -
+        the gradient is zero (a quadratic function that is never negative has one).
+        By the lemma on the Hessian the gradient at $\theta$ is $(\theta -
         \theta^\ast) H$, so a step $\theta - \eta \nabla L$ multiplies the error $\theta - \theta^\ast$
         by $I - \eta H$. $H$ is symmetric: along an eigenvector of eigenvalue $\lambda$ the error is
         multiplied by $1 - \eta \lambda$ in every step. Now
@@ -105,7 +109,7 @@ LEARNING_RATE = (
     ),
     flow(
         r"""
-        Along eigenvectors with $\lambda = 0$ neither the loss nor the parameters change. Along all
+        Along eigenvectors of eigenvalue 0 neither the loss nor the parameters change. Along all
         others the error dies out just where $0 \lt \eta \lambda \lt 2$, and for all of them at once
         where $0 \lt \eta \lt 2 / \lambda_{\max}$; at $\eta = 2 / \lambda_{\max}$ it swings for ever,
         and beyond it grows. The last line is the larger root of the characteristic polynomial of the

@@ -41,7 +41,14 @@ def claimed_tensors(model: Model) -> dict[str, Tensor]:
     return run(model, Namespace, inputs(model))
 
 
-FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of equations on odd arrays
+FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NameError,
+    TypeError,
+    ValueError,
+)  # of equations on odd arrays
 
 
 def run(model: Model, xp: Any, arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,8 +97,8 @@ def for_all_shapes(model: Model, name: str) -> Link:
 def on_symbols(model: Model, name: str, shapes: tuple[tuple[int, ...], ...] = SHAPES) -> Link:
     """Link 2: run on object arrays of symbols, every entry returned is the derivative of the code's own loss.
 
-    At each shape the index form of link 1 is written out too, and must be what the code returned: so the
-    tensors of link 1 follow the rules of NumPy.
+    At each shape the index forms of link 1, of the loss and of the gradient, are written out too, and must be
+    what the code returned: so the tensors of link 1 follow the rules of NumPy.
     """
     for sizes in shapes:
         dims = dict(zip("nmk", sizes, strict=True))
@@ -107,10 +114,12 @@ def _fault_at(model: Model, name: str, dims: Mapping[str, int]) -> str:
     try:
         loss = loss_of(model, Symbols, arrays)
         claim = objects(fitting(run(model, Symbols, arrays), name, parameter.shape), parameter.shape)
-        general = claimed_tensors(model)[name]
+        general, general_loss = claimed_tensors(model)[name], loss_of(model, Namespace, inputs(model)).entry()
     except Unfit as unfit:
         return str(unfit)
     sizes = {DIMS[letter]: size for letter, size in dims.items()}
+    if expand(general_loss.subs(sizes).doit() - loss) != 0:
+        return "the loss is not what the index form says"
     for position in np.ndindex(parameter.shape):
         component = parameter[position]
         if expand(diff(loss, component) - claim[position]) != 0:

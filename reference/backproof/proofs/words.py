@@ -68,7 +68,7 @@ LINKS = (
     "Code: the same functions are run by NumPy on arrays of symbols at several small shapes, with pairwise distinct "
     "sizes so that no transpose can hide, and with a $\\sigma$ of which only "
     "$\\sigma' = \\sigma (1 - \\sigma)$ is known. Every entry returned is the derivative of the loss that the code "
-    "itself returned, and what the index form of the first link gives when it is written out.",
+    "itself returned, and both are what the index forms of the first link give when they are written out.",
     "Specification: the same functions are run on exact numbers (rationals for the linear models, intervals that are "
     "certain to hold the value for the sigmoid) and agree with the loss written once more, independently, as loops "
     "over numbers; and so do the gradients with its derivatives: an exact central difference, since the linear models' "
