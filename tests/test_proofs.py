@@ -195,6 +195,7 @@ NOT_ZERO = [
     Sum(a[i], (i, 1, k)) - k * a[p],
     sigma(Sum(a[i], (i, 1, k))) - Sum(sigma(a[i]), (i, 1, k)),
     V[p, q] - V[q, p],
+    Sum(sigma(Sum(V[i, j], (j, 1, k))), (i, 1, k)) - Sum(sigma(Sum(V[i, j], (i, 1, k))), (j, 1, k)),
     Sum(c, (j, 1, m)) - c,
 ]
 

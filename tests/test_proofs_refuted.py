@@ -32,15 +32,17 @@ LAST_LINE = "return backward(X, y, w2, y_hat, {}, m=X.shape[1])"
 
 @pytest.fixture
 def mutant(tmp_path):
-    """A model whose file has `old` replaced by `new`, read from disk as the shipped ones are."""
+    """A model whose file has each `old` replaced by its `new`, read from disk as the shipped ones are."""
     serial = itertools.count()
 
-    def make(name, old, new):
+    def make(name, *edits):
         text = inspect.getsource(inspect.getmodule(MODELS[name].gradients))
-        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
+        for old, new in zip(edits[::2], edits[1::2], strict=True):
+            assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
+            text = text.replace(old, new)
         folder = tmp_path / str(next(serial))
         folder.mkdir()
-        (folder / f"{name}.py").write_text(text.replace(old, new))
+        (folder / f"{name}.py").write_text(text)
         spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -224,6 +226,35 @@ def test_the_links_fail_one_by_one(mutant):
 
     at_one_size = "2 * (y_hat - y) / m * (2 if m == 4 else 1)"  # a symbol is no number: for all shapes it seems right
     assert _links(mutant("multivariate", DELTA, at_one_size), "w") == (True, False, False)
+
+
+def test_the_index_form_must_be_what_numpy_computes(mutant):
+    """A loss or a gradient that is another function where the shapes are symbols."""
+    other = "* (1 if isinstance({}, int) else 2)"
+    loss = "xp.mean((y_hat - y) ** 2)"
+    both = mutant("multivariate", loss, f"{loss} {other.format('X.shape[1]')}", DELTA, f"{DELTA} {other.format('m')}")
+    assert for_all_shapes(both, "w").holds
+    assert on_symbols(both, "w").detail == "at n = 2, m = 3 the loss is not what the index form says"
+    gradient = mutant("multivariate", DELTA, f"{DELTA} {other.format('m')}")
+    detail = on_symbols(gradient, "w").detail
+    assert detail == "at n = 2, m = 3 the component for w[1] is not what the index form says"
+
+
+def test_a_derivation_with_a_wrong_step_is_no_proof(mutant):
+    """Two wrongs make a right gradient, and a line `dZ` that is not dL/dZ."""
+    halved = (
+        "W1=dZ @ X.T",
+        "W1=dZ @ X.T / 2",
+        "b1=dZ.sum(axis=1, keepdims=True)",
+        "b1=dZ.sum(axis=1, keepdims=True) / 2",
+    )
+    model = mutant("two_layer_linear", "dZ = w2.T @ dy_hat", "dZ = 2 * (w2.T @ dy_hat)", *halved)
+    derivation = derive(model)
+    assert {d.variable for d in derivation.derivatives.values() if not d.holds} == {"Z", "W1", "b1"}
+    equation = prove_equation(model, "b1", derivation)
+    assert all(link.holds for link in equation.links.values())
+    assert not equation.proved
+    assert prove_equation(model, "b2", derivation).proved
 
 
 def _links(model, name):
