@@ -35,6 +35,6 @@ def loss(xp, X, y, W1, b1, w2, b2, tap=untapped):
     return xp.mean((y_hat - y) ** 2)                 # ()
 
 
-def gradients(X, y, W1, b1, w2, b2):
-    y_hat, A = forward(X, W1, b1, w2, b2)
+def gradients(X, y, W1, b1, w2, b2, xp=np):
+    y_hat, A = forward(X, W1, b1, w2, b2, xp)
     return backward(X, y, w2, y_hat, A, m=X.shape[1])

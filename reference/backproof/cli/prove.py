@@ -1,0 +1,136 @@
+"""`backproof prove`: the proofs of the hand-derived equations."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from backproof import MODELS, InputError, Model
+from backproof.cli.parser import Parser, add_command
+from backproof.files import check_writable, write, write_json
+
+if TYPE_CHECKING:
+    from backproof.proofs import Equation, Lemma
+    from backproof.proofs.page import Chapter
+
+COLOURS = {"PROVED": "green", "REFUTED": "red", "UNPROVED": "red", "WRONG": "red"}
+PLAIN = str.maketrans(
+    {"∂": "D", "Σ": "sum", "δ": "delta", "σ": "sigma", "²": "^2", "∇": "grad ", "η": "eta ", "λ": "lambda "}  # noqa: RUF001
+)
+
+
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to the parser of `backproof`."""
+    parser = add_command(
+        commands,
+        "prove",
+        "Prove the hand-derived gradient equations for all shapes, and the lemmas the project leans on.",
+        "backproof prove two_layer_linear --markdown derivations.md",
+    )
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"one of {', '.join(MODELS)} (default: all)")
+    parser.add_argument("--latex", metavar="FILE", help="write the derivations as a LaTeX document")
+    parser.add_argument("--markdown", metavar="FILE", help="write the derivations as Markdown")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 if everything was proved, 1 if anything was refuted or left unproved. Raises InputError."""
+    models = _chosen(arguments.models)
+    targets = [arguments.json, arguments.latex, arguments.markdown]
+    check_writable(*targets)
+    if targets.count("-") > 1:
+        raise InputError('two results cannot both go to standard output ("-"); name a file for one of them')
+    chapters, lemmas = _prove(models, quiet="-" in targets)
+    if arguments.latex or arguments.markdown:
+        from backproof.proofs.page import page
+        from backproof.proofs.render import latex, markdown
+
+        blocks = page(chapters, lemmas)
+        for path, render in ((arguments.latex, latex), (arguments.markdown, markdown)):
+            if path:
+                write(path, render(blocks))
+    equations = [each for chapter in chapters for each in chapter.equations]
+    if arguments.json:
+        found = {"equations": [each.as_json() for each in equations], "lemmas": [each.as_json() for each in lemmas]}
+        write_json(arguments.json, found)
+    proved = [each.proved for each in equations] + [each.proved for each in lemmas]
+    return 0 if all(proved) else 1
+
+
+def _chosen(names: list[str]) -> list[Model]:
+    for name in names:
+        if name not in MODELS:
+            raise InputError(f"there is no model {name}; choose among {', '.join(MODELS)}")
+    return [model for name, model in MODELS.items() if name in names or not names]
+
+
+def _prove(models: list[Model], quiet: bool) -> tuple[list[Chapter], list[Lemma]]:
+    """Prove, and print what was proved a model at a time; on a terminal, standard error shows the progress."""
+    from backproof.proofs import derive, prove, prove_lemmas
+    from backproof.proofs.console import lemma_in_text, model_in_text
+    from backproof.proofs.page import Chapter
+
+    started = time.perf_counter()
+    out = (lambda lines: None) if quiet else _print
+    chapters = []
+    for model in models:
+        derivation = derive(model)
+        with _progress(len(model.params)) as advance:
+            equations = []
+            for name, equation in zip(model.params, prove(model, derivation), strict=True):
+                equations.append(equation)
+                advance(f"{model.name}: {name}")
+        chapters.append(Chapter(model, derivation, tuple(equations)))
+        out(model_in_text(equations))
+    with _progress(1) as advance:
+        shown = list(prove_lemmas(models))
+        advance("lemmas")
+    for lemma in shown:
+        out(lemma_in_text(lemma))
+    every = [each for chapter in chapters for each in chapter.equations]
+    out([_summary(every, shown, time.perf_counter() - started)])
+    return chapters, shown
+
+
+def _summary(equations: Sequence[Equation], lemmas: Sequence[Lemma], seconds: float) -> str:
+    proved = sum(each.proved for each in equations), sum(each.proved for each in lemmas)
+    return f"proved: {proved[0]} of {len(equations)} equations, {proved[1]} of {len(lemmas)} lemmas ({seconds:.1f} s)"
+
+
+def _print(lines: Iterable[str]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    for line in lines:
+        label = next(iter(line.split()), "")
+        console.print(Text(_encodable(line), COLOURS.get(label, "")), soft_wrap=True)
+
+
+def _encodable(line: str) -> str:
+    """`line`, spelt out where standard output cannot show its letters."""
+    try:
+        line.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return line.translate(PLAIN)
+    return line
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A line on standard error where that is a terminal: what was done last, and how much of `total`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # standard output is not to be redirected: it may be a file while standard error is a terminal
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("proving", total=total)
+        yield lambda what: progress.update(task, advance=1, description=what)

@@ -1,0 +1,58 @@
+"""The losses once more, independently: plain loops over scalars, from the models' one-line definitions.
+
+Nothing is shared with the model files: no arrays, no broadcasting, no mean, and sigma in its textbook
+form. The scalars may be of any kind that knows + - * / ** and, for sigma, `exp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Rows = Sequence[Sequence[Any]]
+
+
+def _mean_square(outputs: Sequence[Any], y: Rows) -> Any:
+    total = 0
+    for output, target in zip(outputs, y[0], strict=True):
+        total = total + (output - target) ** 2
+    return total / len(outputs)
+
+
+def univariate(x: Rows, y: Rows, w: Any, b: Any) -> Any:
+    return _mean_square([w * value + b for value in x[0]], y)
+
+
+def multivariate(X: Rows, y: Rows, w: Rows, b: Any) -> Any:
+    outputs = []
+    for j in range(len(y[0])):
+        output = b
+        for q in range(len(X)):
+            output = output + w[0][q] * X[q][j]
+        outputs.append(output)
+    return _mean_square(outputs, y)
+
+
+def _two_layer(X: Rows, y: Rows, W1: Rows, b1: Rows, w2: Rows, b2: Any, activation: Callable[[Any], Any]) -> Any:
+    outputs = []
+    for j in range(len(y[0])):
+        output = b2
+        for p in range(len(W1)):
+            z = b1[p][0]
+            for q in range(len(X)):
+                z = z + W1[p][q] * X[q][j]
+            output = output + w2[0][p] * activation(z)
+        outputs.append(output)
+    return _mean_square(outputs, y)
+
+
+def two_layer_linear(X: Rows, y: Rows, W1: Rows, b1: Rows, w2: Rows, b2: Any) -> Any:
+    return _two_layer(X, y, W1, b1, w2, b2, lambda z: z)
+
+
+def two_layer_nonlinear(X: Rows, y: Rows, W1: Rows, b1: Rows, w2: Rows, b2: Any) -> Any:
+    return _two_layer(X, y, W1, b1, w2, b2, lambda z: 1 / (1 + (-z).exp()))
+
+
+SPECIFICATIONS = {each.__name__: each for each in (univariate, multivariate, two_layer_linear, two_layer_nonlinear)}
+TRANSCENDENTAL = {"two_layer_nonlinear"}  # not to be had in rationals
