@@ -2,6 +2,7 @@
 
 import pytest
 
+from backproof.cli import main
 from backproof.conformance.session import Session
 from backproof.errors import InputError
 
@@ -32,6 +33,19 @@ def _session(config):
         except InputError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[SESSION]
+
+
+@pytest.fixture
+def backproof(capsys):
+    """Run a command in this process: exit code, standard output, standard error."""
+
+    def run(*argv):
+        with pytest.raises(SystemExit) as exited:
+            main([str(argument) for argument in argv])
+        out, err = capsys.readouterr()
+        return exited.value.code or 0, out, err
+
+    return run
 
 
 @pytest.fixture(scope="session")

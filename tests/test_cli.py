@@ -16,19 +16,6 @@ from backproof.cli import main
 QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
 
 
-@pytest.fixture
-def backproof(capsys):
-    """Run a command in this process: exit code, standard output, standard error."""
-
-    def run(*argv):
-        with pytest.raises(SystemExit) as exited:
-            main([str(argument) for argument in argv])
-        out, err = capsys.readouterr()
-        return exited.value.code or 0, out, err
-
-    return run
-
-
 def test_conform_writes_json_and_junit_and_a_table(backproof, tmp_path):
     code, out, err = backproof(*QUICK, "--json", tmp_path / "r.json", "--junit", tmp_path / "r.xml")
     assert (code, err) == (0, "")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from backproof import MODELS
-from backproof.cli import main
 from backproof.models import sigmoid
 from backproof.models.model import Model
 from backproof.proofs import derive
@@ -317,19 +316,6 @@ def test_lemmas_fail_where_they_are_not_true(mutant):
 )
 def test_a_wrong_sigmoid_is_refuted(wrong, held):
     assert [claim.holds for claim in sigmoid_claims(wrong)] == held
-
-
-@pytest.fixture
-def backproof(capsys):
-    """Run a command in this process: exit code, standard output, standard error."""
-
-    def run(*argv):
-        with pytest.raises(SystemExit) as exited:
-            main([str(argument) for argument in argv])
-        out, err = capsys.readouterr()
-        return exited.value.code or 0, out, err
-
-    return run
 
 
 def test_prove_prints_the_counterexample_and_exits_1(backproof, mutant, monkeypatch, tmp_path):

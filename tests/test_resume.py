@@ -4,23 +4,11 @@ import json
 
 import pytest
 
-from backproof.cli import main
 from backproof.conformance.cells import Cell, Problem
 from backproof.conformance.decide import tasks
 from backproof.conformance.worker import Evaluation, Failure, Worker
 
 QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
-
-
-@pytest.fixture
-def backproof(capsys):
-    def run(*argv):
-        with pytest.raises(SystemExit) as exited:
-            main([str(argument) for argument in argv])
-        out, err = capsys.readouterr()
-        return exited.value.code or 0, out, err
-
-    return run
 
 
 def test_a_resumed_run_is_the_whole_run_and_repeats_only_what_is_missing(backproof, tmp_path):

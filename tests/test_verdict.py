@@ -55,7 +55,7 @@ def test_a_tensor_that_resolves_nothing_is_inconclusive():
     judgement = judged([[1.0, -2.0]], quantity([[1.0, -2.0]], 0.5, 0.5))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert judgement.resolution == 0.5
-    assert "resolves" in judgement.reason
+    assert "hides a fault" in judgement.reason
     assert judged(np.zeros(2), quantity([0.0, 0.0], 1e-20, 1e-20)).verdict is Verdict.INCONCLUSIVE
 
 

@@ -98,7 +98,7 @@ def judge(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
         reason = "more error than independent rounding explains: lower precision, naive summation?"
     elif resolution >= COARSEST:
         verdict = Verdict.INCONCLUSIVE
-        reason = f"no component resolves a fault of half its size: rounding in {dtype} hides it"
+        reason = f"rounding in {dtype} hides a fault of half its size"
     else:
         verdict, reason = Verdict.PASS, None
     return Judgement(
