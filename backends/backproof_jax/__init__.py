@@ -1,7 +1,8 @@
-"""The four models in JAX; `jax.grad` gives the gradients."""
+"""The four models in JAX: `jax.grad`'s gradients, and as a control the hand-derived ones."""
 
 from backproof_jax.backend import JaxBackend
+from backproof_jax.loops import JaxLoops
 
-backend = JaxBackend()
+backend = JaxLoops()
 
-__all__ = ["JaxBackend", "backend"]
+__all__ = ["JaxBackend", "JaxLoops", "backend"]

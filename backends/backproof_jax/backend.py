@@ -20,7 +20,7 @@ class JaxBackend:
     name = "jax"
     version = jax.__version__
     dtypes = ("float64", "float32", "bfloat16", "float16")
-    series = ("jit",)
+    series: tuple[str, ...] = ("jit",)
 
     def __init__(self) -> None:
         jax.config.update("jax_enable_x64", True)

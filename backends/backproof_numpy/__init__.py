@@ -1,7 +1,8 @@
-"""The reference equations as a backend."""
+"""The reference equations as a backend, plain and as hot loops."""
 
 from backproof_numpy.backend import NumpyBackend
+from backproof_numpy.loops import NumpyLoops
 
-backend = NumpyBackend()
+backend = NumpyLoops()
 
-__all__ = ["NumpyBackend", "backend"]
+__all__ = ["NumpyBackend", "NumpyLoops", "backend"]

@@ -17,7 +17,7 @@ class NumpyBackend:
     version = np.__version__
     devices = ("cpu",)
     dtypes = ("float64", "float32", "float16")
-    series = ("reference",)
+    series: tuple[str, ...] = ("reference",)
 
     def settings(self) -> dict[str, str]:
         blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]

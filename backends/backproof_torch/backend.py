@@ -19,7 +19,7 @@ class TorchBackend:
     name = "torch"
     version = torch.__version__
     dtypes = ("float64", "float32", "bfloat16", "float16")
-    series = ("eager",)
+    series: tuple[str, ...] = ("eager",)
 
     def __init__(self) -> None:
         torch.set_float32_matmul_precision("highest")

@@ -18,7 +18,10 @@ class Backend(Protocol):
 
     `dtypes` are names such as "float64", "float32", "bfloat16"; `devices` such as "cpu", "cuda", each
     present on this machine; `series` the ways to run, the first being the usual one. A backend may say in
-    `only`, a mapping from series to model names, that a series offers some models alone.
+    `only`, a mapping from series to model names, that a series offers some models alone; in `costly`, the
+    series that compile for seconds at every shape, of which the smaller sets of cells hold few; in `forms`, a
+    mapping from series to names of `backproof.forms`, that a series computes in another form, whose rounding
+    bounds then hold for it.
     """
 
     name: str

@@ -81,6 +81,7 @@ class Cell:
     series: str
     device: str
     skip: str | None = None
+    form: str | None = None  # of `backproof.forms`, whose bounds the series has
 
     @property
     def id(self) -> str:
@@ -121,14 +122,24 @@ def _suits(regime: str, name: str, shape: Dims, dtype: str) -> bool:
     return regime == TRAJECTORY or REGIMES[regime].suits(model, FORMATS[dtype])
 
 
-def plan(problems: Iterable[Problem], backends: Sequence[Description], devices: Sequence[str]) -> list[Cell]:
+def affordable(problem: Problem, cells: str) -> bool:
+    """Whether a series that compiles every shape for seconds, and the first one longer, runs this problem."""
+    distinct = all(DISTINCT[letter] == size for letter, size in problem.dims)
+    extremes = problem.model in ("univariate", "two_layer_nonlinear")
+    usual = distinct and extremes and (problem.regime, problem.dtype) == ("normal", "float32")
+    return {"quick": False, "default": usual, "full": True}[cells]
+
+
+def plan(
+    problems: Iterable[Problem], backends: Sequence[Description], devices: Sequence[str], cells: str = "full"
+) -> list[Cell]:
     """Every problem on every series and device of the backends; a device that a backend lacks here is a skip."""
     return [
-        Cell(problem, backend.name, series, device, _why_not(backend, device))
+        Cell(problem, backend.name, series, device, _why_not(backend, device), backend.forms.get(series))
         for backend, problem in itertools.product(backends, problems)
         if problem.dtype in backend.dtypes
         for series in backend.series
-        if backend.offers(series, problem.model)
+        if backend.offers(series, problem.model) and (series not in backend.costly or affordable(problem, cells))
         for device in devices
     ]
 

@@ -45,14 +45,14 @@ class Report:
 
 
 @cache
-def truth(problem: Problem) -> Truth:
-    """The problem's certified truth, computed once however many cells share it."""
-    return certify(MODELS[problem.model], inputs(problem), problem.dtype)
+def truth(problem: Problem, form: str | None = None) -> Truth:
+    """The problem's certified truth (with the bounds of a form), computed once however many cells share it."""
+    return certify(MODELS[problem.model], inputs(problem), problem.dtype, form)
 
 
 @cache
-def _trajectory(problem: Problem) -> dict[str, Quantity]:
-    return certify_descent(MODELS[problem.model], inputs(problem), problem.dtype, LEARNING_RATE, STEPS)
+def _trajectory(problem: Problem, form: str | None) -> dict[str, Quantity]:
+    return certify_descent(MODELS[problem.model], inputs(problem), problem.dtype, LEARNING_RATE, STEPS, form)
 
 
 @cache
@@ -61,9 +61,9 @@ def _changes(problem: Problem) -> list[Changed]:
 
 
 @cache
-def _changed_truths(problem: Problem) -> list[Truth]:
+def _changed_truths(problem: Problem, form: str | None) -> list[Truth]:
     model = MODELS[problem.model]
-    return [certify(model, change.arrays, problem.dtype) for change in _changes(problem)]
+    return [certify(model, change.arrays, problem.dtype, form) for change in _changes(problem)]
 
 
 def tasks(cell: Cell) -> list[Task]:
@@ -90,11 +90,11 @@ def decide(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Report:
         if report:
             return report
     if problem.regime == TRAJECTORY:
-        ends = _judge_all(evaluations[0].tensors, _trajectory(problem), problem.dtype)
+        ends = _judge_all(evaluations[0].tensors, _trajectory(problem, cell.form), problem.dtype)
         return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
     if problem.regime in RELATIONS:
         return _decide_relation(cell, evaluations, seconds)
-    expected, answer = truth(problem), evaluations[0]
+    expected, answer = truth(problem, cell.form), evaluations[0]
     gradients = _judge_all(answer.tensors, expected.gradients, problem.dtype)
     loss = judge(*answer.loss, expected.loss, problem.dtype) if answer.loss else None
     output = judge(*answer.output, expected.output, problem.dtype) if answer.output and expected.output else None
@@ -148,11 +148,11 @@ def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) 
     problem, original = cell.problem, answers[0]
     if RELATIONS[problem.regime].exact:
         return _decide_repeated(cell, answers, seconds)
-    own = truth(problem)
+    own = truth(problem, cell.form)
     named: dict[str, Quantity] = {"loss": own.loss, **own.gradients}
     gradients = {}
     for name, quantity in named.items():
-        sides = list(zip(_changes(problem), answers[1:], _changed_truths(problem), strict=True))
+        sides = list(zip(_changes(problem), answers[1:], _changed_truths(problem, cell.form), strict=True))
         each = [theirs.loss if name == "loss" else theirs.gradients[name] for _, _, theirs in sides]
         tensors = [answer.loss if name == "loss" else answer.tensors[name] for _, answer, _ in sides]
         mine = original.loss if name == "loss" else original.tensors[name]

@@ -10,6 +10,7 @@ from typing import Any
 
 from backproof.backend import Backend
 from backproof.errors import InputError
+from backproof.forms import FORMS
 
 GROUP = "backproof.backends"
 MUTANTS = "mutants"  # our own wrong backend; not registered, so that "all" leaves it out
@@ -34,6 +35,8 @@ class Description:
     series: tuple[str, ...]
     settings: dict[str, str]
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that offer some models only
+    costly: tuple[str, ...] = ()  # series that compile every shape for seconds
+    forms: dict[str, str] = field(default_factory=dict)  # series that compute in a form of `backproof.forms`
 
     def offers(self, series: str, model: str) -> bool:
         return model in self.only.get(series, (model,))
@@ -82,7 +85,11 @@ def load(spec: str) -> Backend:
 
 
 def describe(spec: str, backend: Backend) -> Description:
-    """The plain facts of a loaded backend."""
+    """The plain facts of a loaded backend. Raises InputError for a form that there is not."""
+    forms = {str(series): str(form) for series, form in getattr(backend, "forms", {}).items()}
+    for form in forms.values():
+        if form not in FORMS:
+            raise InputError(f"backend {spec}: there is no form {form}; there are {', '.join(FORMS)}")
     return Description(
         spec,
         str(backend.name),
@@ -92,6 +99,8 @@ def describe(spec: str, backend: Backend) -> Description:
         tuple(backend.series),
         {str(key): str(value) for key, value in backend.settings().items()},
         {series: tuple(models) for series, models in getattr(backend, "only", {}).items()},
+        tuple(getattr(backend, "costly", ())),
+        forms,
     )
 
 

@@ -54,6 +54,7 @@ class Session:
                 problems(models or list(MODELS), dtypes, cells, seed),
                 described,
                 DEVICES if device == "all" else [device],
+                cells,
             )
             if not planned:
                 raise InputError(f"no cells: none of {_names(described)} offers {', '.join(dtypes)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from backproof.models.model import Model
 from backproof.truth.exact import Balls, Exact, Objects, along, balls, precision
 from backproof.truth.graph import Node, evaluate
 from backproof.truth.rounding import FORMATS, Floats, Format, RoundingErrors, likely, rigorous
-from backproof.truth.trace import Trace, trace, trace_descent
+from backproof.truth.trace import Trace, trace, trace_descent, trace_form
 
 FIRST_BITS, MOST_BITS = 192, 6144  # working precision of the balls: doubled until they are tight
 TIGHT_BITS = 80  # tight: the radius is this far below the value, or below the rounding bound
@@ -22,7 +22,7 @@ SLACK = 1 + 1e-6  # covers the rounding of the bounds' own float64 arithmetic, w
 
 
 class Disagreement(RuntimeError):
-    """The reverse sweep and the Taylor series through the forward exclude each other: a fault of ours."""
+    """Two certified ways to one value exclude each other: a fault of ours."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,10 @@ class Truth:
     gradients: Mapping[str, Quantity]
 
 
-def certify(model: Model, arrays: Mapping[str, Any], dtype: str) -> Truth:
+def certify(model: Model, arrays: Mapping[str, Any], dtype: str, form: str | None = None) -> Truth:
     """The truth at `arrays` (floating-point numbers, taken as exact), for arithmetic in `dtype`.
+
+    With a `form` (`backproof.forms`) the bounds of loss and gradients are those of its operations.
 
     Every gradient is confirmed along a random direction by an order-2 Taylor series through the forward
     alone; Disagreement if they exclude each other. Where NaN or Inf comes in, balls follow IEEE 754 and what
@@ -55,19 +57,38 @@ def certify(model: Model, arrays: Mapping[str, Any], dtype: str) -> Truth:
     quantities = _quantities(traced.roots, arrays, dtype)
     if all(np.isfinite(array).all() for array in arrays.values()):
         confirm(traced, arrays, {name: quantities[node].value for name, node in traced.gradients.items()})
-    return Truth(
+    truth = Truth(
         quantities[traced.loss],
         None if traced.output is None else quantities[traced.output],
         {name: quantities[node] for name, node in traced.gradients.items()},
     )
+    return truth if form is None else _in_form(truth, model, traced, arrays, dtype, form)
+
+
+def _in_form(truth: Truth, model: Model, traced: Trace, arrays: Mapping[str, Any], dtype: str, form: str) -> Truth:
+    """The truth with the bounds of another form; Disagreement if that form has another value."""
+    loss, gradients = trace_form(model, traced.inputs, form)
+    quantities = _quantities([loss, *gradients.values()], arrays, dtype)
+    return replace(
+        truth,
+        loss=_rebounded(truth.loss, quantities[loss]),
+        gradients={name: _rebounded(truth.gradients[name], quantities[node]) for name, node in gradients.items()},
+    )
+
+
+def _rebounded(quantity: Quantity, other: Quantity) -> Quantity:
+    for v, w in zip(quantity.value.flat, other.value.flat, strict=True):
+        if v.is_finite() and w.is_finite() and not v.overlaps(w):
+            raise Disagreement(f"the loss's gradient is {v} and the other form's {w}")
+    return replace(other, value=quantity.value)
 
 
 def certify_descent(
-    model: Model, arrays: Mapping[str, Any], dtype: str, learning_rate: float, steps: int
+    model: Model, arrays: Mapping[str, Any], dtype: str, learning_rate: float, steps: int, form: str | None = None
 ) -> dict[str, Quantity]:
     """The parameters after `steps` steps of gradient descent from `arrays`, with their rounding bounds."""
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
-    ends = trace_descent(model, dimensions(model, arrays), learning_rate, steps)
+    ends = trace_descent(model, dimensions(model, arrays), learning_rate, steps, form)
     quantities = _quantities(list(ends.values()), arrays, dtype)
     return {name: quantities[node] for name, node in ends.items()}
 

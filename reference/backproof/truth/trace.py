@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproof.errors import InputError
+from backproof.forms import FORMS
 from backproof.models.model import Dims, Model
 from backproof.models.primitives import untapped
 from backproof.truth import graph
@@ -72,11 +73,20 @@ def trace(model: Model, dims: Dims) -> Trace:
     return Trace(inputs, loss, taps.get("y_hat"), gradients)
 
 
-def trace_descent(model: Model, dims: Dims, learning_rate: float, steps: int) -> dict[str, Node]:
+def trace_form(model: Model, inputs: Mapping[str, Node], form: str) -> tuple[Node, dict[str, Node]]:
+    """Loss and gradients in another form, as nodes made of `inputs`."""
+    algorithm = FORMS[form]
+    prepared = algorithm.prepare(model, {name: inputs[name] for name in model.data})
+    return algorithm.evaluate(model, prepared, {name: inputs[name] for name in model.params})
+
+
+def trace_descent(
+    model: Model, dims: Dims, learning_rate: float, steps: int, form: str | None = None
+) -> dict[str, Node]:
     """The parameters after `steps` steps p - learning_rate * dp, as nodes made of the start and the data."""
     arrays = _inputs(model, dims)
     for _ in range(steps):
-        _, gradients = _loss_and_gradients(model, arrays)
+        _, gradients = trace_form(model, arrays, form) if form else _loss_and_gradients(model, arrays)
         arrays = arrays | {name: arrays[name] - learning_rate * g for name, g in gradients.items()}
     return {name: arrays[name] for name in model.params}
 

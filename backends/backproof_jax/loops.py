@@ -1,0 +1,76 @@
+"""JAX's hot loops: a step a call, K steps in a `fori_loop`, and the hand-derived equations in one."""
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import jax
+from jax import Array
+
+from backproof.models.model import Model
+from backproof_jax.backend import Arrays, JaxBackend, _value_and_grad
+
+
+class JaxLoops(JaxBackend):
+    """`jit`: a jitted step called from Python; `loop`: K steps on the device; `manual`: the same of the
+    hand-derived equations."""
+
+    series = ("jit", "loop", "manual")
+
+    def evaluate(
+        self, model: Model, series: str, params: Arrays, data: Arrays
+    ) -> tuple[Array, Array, dict[str, Array]]:
+        if series == "manual":
+            found: tuple[Array, Array, dict[str, Array]] = _by_hand(model.loss, model.gradients)(params, data)
+            return found
+        return super().evaluate(model, "jit", params, data)
+
+    def descend(
+        self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int
+    ) -> dict[str, Array]:
+        if series == "jit":
+            return super().descend(model, series, params, data, learning_rate, steps)
+        start = {name: p.copy() for name, p in params.items()}  # the loop gives its arguments away
+        ends: dict[str, Array] = _loop(model.name, model.gradients, series)(start, dict(data), learning_rate, steps)
+        jax.block_until_ready(ends)
+        return ends
+
+
+def _hand_derived(equations: Callable[..., dict[str, Array]], params: Arrays, data: Arrays) -> dict[str, Array]:
+    namespace = {"xp": jax.nn} if "xp" in inspect.signature(equations).parameters else {}
+    return equations(**params, **data, **namespace)
+
+
+@cache
+def _by_hand(loss: Callable[..., Array], equations: Callable[..., dict[str, Array]]) -> Any:
+    def run(params: Arrays, data: Arrays) -> tuple[Array, Array, dict[str, Array]]:
+        tapped: dict[str, Array] = {}
+        value = loss(_Namespace, tap=tapped.setdefault, **params, **data)
+        return value, tapped["y_hat"], _hand_derived(equations, params, data)
+
+    return jax.jit(run)
+
+
+class _Namespace:
+    """What a loss asks of its array namespace, in JAX."""
+
+    mean, sigmoid = jax.numpy.mean, jax.nn.sigmoid
+
+
+@cache
+def _loop(model: str, equations: Callable[..., dict[str, Array]], series: str) -> Any:
+    def gradients(params: Arrays, data: Arrays) -> dict[str, Array]:
+        if series == "manual":
+            return _hand_derived(equations, params, data)
+        found: dict[str, Array] = _value_and_grad(model)(params, data)[1]
+        return found
+
+    def loop(params: Arrays, data: Arrays, learning_rate: float, steps: int) -> Any:
+        def step(_: Any, current: Arrays) -> dict[str, Array]:
+            dp = gradients(current, data)
+            return {name: (p - learning_rate * dp[name]).astype(p.dtype) for name, p in current.items()}
+
+        return jax.lax.fori_loop(0, steps, step, params)
+
+    return jax.jit(loop, donate_argnums=0)

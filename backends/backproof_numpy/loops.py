@@ -1,0 +1,59 @@
+"""NumPy's hot loops: the plain equations, the same on tiles of columns, and moments for the linear models."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backproof.forms import FORMS
+from backproof.models.model import Model
+from backproof_numpy.backend import Arrays, NumpyBackend
+from backproof_numpy.tiles import Tiles
+
+
+class NumpyLoops(NumpyBackend):
+    """`reference`: the plain equations. `tiled`: on tiles that fit the cache, one thread a core. `moments`: linear
+    models from sums taken once; another algorithm, less accurate near an optimum, with a bound of its own.
+
+    `tile` and `threads` are for tests; by default they follow from the shape and the machine.
+    """
+
+    series = ("reference", "tiled", "moments")
+    only: Mapping[str, tuple[str, ...]] = {"moments": FORMS["moments"].models}
+    forms: Mapping[str, str] = {"moments": "moments"}
+
+    def __init__(self, tile: int | None = None, threads: int | None = None) -> None:
+        self.tile, self.threads = tile, threads
+
+    def evaluate(self, model: Model, series: str, params: Arrays, data: Arrays) -> tuple[Any, Any, dict[str, Any]]:
+        if series == "tiled":
+            with Tiles(model, data, self.tile, self.threads) as tiles:
+                gradients = tiles.gradients(params)
+        elif series == "moments":
+            form = FORMS["moments"]
+            loss, gradients = form.evaluate(model, form.prepare(model, data), params)
+            return loss, super().evaluate(model, "reference", params, data)[1], gradients
+        else:
+            return super().evaluate(model, series, params, data)
+        return *super().evaluate(model, "reference", params, data)[:2], gradients
+
+    def descend(
+        self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int
+    ) -> dict[str, Any]:
+        if series == "tiled":
+            with Tiles(model, data, self.tile, self.threads) as tiles:
+                return _descend(tiles.gradients, params, learning_rate, steps)
+        if series == "moments":
+            with Tiles(model, data, self.tile, self.threads) as tiles:
+                moments = tiles.moments()
+            form = FORMS["moments"]
+            return _descend(lambda p: form.evaluate(model, moments, p)[1], params, learning_rate, steps)
+        return super().descend(model, series, params, data, learning_rate, steps)
+
+
+def _descend(gradients: Any, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
+    current = {name: np.asarray(p) for name, p in params.items()}
+    for _ in range(steps):
+        dp = gradients(current)
+        current = {name: p - learning_rate * dp[name] for name, p in current.items()}
+    return current

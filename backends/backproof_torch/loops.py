@@ -1,0 +1,101 @@
+"""PyTorch's hot loops: eager autograd, torch.func, whole steps compiled, and the hand-derived equations."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from backproof.models.model import Model
+from backproof_torch.backend import Tensors, TorchBackend
+from backproof_torch.forwards import FORWARDS, loss
+
+ValueAndGrad = Callable[[Model, Tensors, Tensors], tuple[Tensor, Tensor, dict[str, Tensor]]]
+
+
+def functional(model: Model, params: Tensors, data: Tensors) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Loss, output and gradients by `torch.func`, of the forwards here."""
+
+    def objective(params: Tensors) -> tuple[Tensor, Tensor]:
+        inputs = {name: array for name, array in data.items() if name != "y"}
+        y_hat = FORWARDS[model.name](**inputs, **params)
+        return loss(y_hat, data["y"]), y_hat
+
+    gradients, (value, y_hat) = torch.func.grad_and_value(objective, has_aux=True)(dict(params))
+    return value, y_hat, gradients
+
+
+def by_hand(model: Model, params: Tensors, data: Tensors) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """The control: the model's own hand-derived equations, on tensors."""
+    tapped: dict[str, Tensor] = {}
+    value = model.loss(torch, tap=tapped.setdefault, **params, **data)
+    return value, tapped["y_hat"], _hand_derived(model, params, data)
+
+
+def _hand_derived(model: Model, params: Tensors, data: Tensors) -> dict[str, Tensor]:
+    namespace = {"xp": torch} if "xp" in inspect.signature(model.gradients).parameters else {}
+    return model.gradients(**params, **data, **namespace)
+
+
+def _derivatives(model: Model, params: Tensors, data: Tensors) -> dict[str, Tensor]:
+    return functional(model, params, data)[2]
+
+
+class TorchLoops(TorchBackend):
+    """`eager` autograd; `func`: torch.func; `compile`: a whole step of it compiled for its shapes; `manual`: the
+    hand-derived equations, eager; `fused`: a whole step of them compiled."""
+
+    series = ("eager", "func", "compile", "manual", "fused")
+    costly = ("compile", "fused")
+
+    def evaluate(
+        self, model: Model, series: str, params: Tensors, data: Tensors
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        if series == "eager":
+            return super().evaluate(model, series, params, data)
+        run = by_hand if series in ("manual", "fused") else functional
+        if series in self.costly:
+            run = _compiled(run, model.name, _key(data, params))
+        with torch.no_grad():
+            return run(model, params, data)
+
+    def descend(
+        self, model: Model, series: str, params: Tensors, data: Tensors, learning_rate: float, steps: int
+    ) -> dict[str, Tensor]:
+        if series == "eager":
+            return super().descend(model, series, params, data, learning_rate, steps)
+        step = _manual_step if series in ("manual", "fused") else _step
+        if series in self.costly:
+            step = _compiled(step, model.name, _key(data, params))
+        current = dict(params)
+        rate = torch.full((), learning_rate, dtype=data["y"].dtype, device=data["y"].device)  # a number is compiled in
+        with torch.no_grad():
+            for _ in range(steps):
+                current = step(model, current, data, rate)
+        if any(p.is_cuda for p in current.values()):
+            torch.cuda.synchronize()
+        return current
+
+
+def _step(model: Model, params: Tensors, data: Tensors, rate: Tensor) -> dict[str, Tensor]:
+    gradients = _derivatives(model, params, data)
+    return {name: p - rate * gradients[name] for name, p in params.items()}
+
+
+def _manual_step(model: Model, params: Tensors, data: Tensors, rate: Tensor) -> dict[str, Tensor]:
+    gradients = _hand_derived(model, params, data)
+    return {name: p - rate * gradients[name] for name, p in params.items()}
+
+
+def _key(*arrays: Mapping[str, Tensor]) -> tuple[Any, ...]:
+    """What a compiled function is specialised to."""
+    return tuple((name, a.shape, a.stride(), a.dtype, a.device) for part in arrays for name, a in part.items())
+
+
+@cache
+def _compiled(function: Any, model: str, key: tuple[Any, ...]) -> Any:
+    """`function` compiled for one model and key: past a limit of recompilations PyTorch would silently run eager."""
+    torch._dynamo.reset()
+    return torch.compile(function, fullgraph=True, dynamic=False)
