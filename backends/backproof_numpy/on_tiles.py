@@ -1,5 +1,7 @@
 """The model files' own functions on a tile of columns; `m` is the number of examples of the whole batch."""
 
+from typing import Any
+
 import numpy as np
 
 from backproof.models import multivariate, two_layer_linear, univariate
@@ -22,4 +24,8 @@ def _two_layer_linear(params, data, m):
     return two_layer_linear.backward(**data, w2=ONE, y_hat=y_hat, Z=Z, m=m)  # w2 follows: `tiles._finished`
 
 
-EQUATIONS = {"univariate": _univariate, "multivariate": _multivariate, "two_layer_linear": _two_layer_linear}
+EQUATIONS: dict[str, Any] = {
+    "univariate": _univariate,
+    "multivariate": _multivariate,
+    "two_layer_linear": _two_layer_linear,
+}

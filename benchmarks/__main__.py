@@ -1,0 +1,98 @@
+"""`python -m benchmarks`: every series of every cell within a time budget, verified, as a table, JSON and plots."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from rich.console import Console
+from rich.status import Status
+
+from backproof.cli.parser import Parser
+from backproof.cli.terminal import results_console
+from backproof.errors import InputError
+from backproof.files import check_writable, write_json
+from benchmarks.cells import Cell, cells, work
+from benchmarks.session import Run
+from benchmarks.table import tables
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 all verified, 1 where a verification failed, 2 the input or the environment is at fault."""
+    parser = Parser(
+        prog="python -m benchmarks",
+        description="Time gradient descent in every series, verified and side by side.",
+        epilog="example:\n  python -m benchmarks --model univariate --budget 60 --json result.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--model", action="append", default=[], help="a model (default: all four)")
+    parser.add_argument("--series", action="append", default=[], help="a series as backend:name (default: all)")
+    parser.add_argument("--dtype", action="append", default=[], help="float32 or float64 (default: both)")
+    parser.add_argument("--device", default="cpu", help="cpu")
+    parser.add_argument("--shape", action="append", default=[], metavar="n,m,k", help="a size (default: a list)")
+    parser.add_argument("--budget", type=float, default=600.0, metavar="SECONDS", help="time in all (default: 600)")
+    parser.add_argument("--json", metavar="FILE", help='raw samples and all else as JSON ("-": to standard output)')
+    parser.add_argument("--plots", metavar="FOLDER", help="draw the plots (needs matplotlib)")
+    options = parser.parse_args(argv)
+    try:
+        return _run(options)
+    except InputError as error:
+        sys.stderr.write(f"benchmarks: {error}\n")
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    if not options.budget > 0:
+        raise InputError(f"--budget is {options.budget}; it must be a positive number of seconds")
+    check_writable(options.json)
+    if options.plots:
+        from benchmarks import plots
+
+        plots.check(options.plots)
+    planned = cells(options.model, options.dtype, options.shape, options.device)
+    end = time.monotonic() + options.budget
+    run, interrupted = Run(options.series), False
+    progress = Console(stderr=True, highlight=False)
+    try:
+        dtypes = list(dict.fromkeys(cell.dtype for cell in planned))
+        with progress.status("ceilings") as status:
+            run.measure_ceilings(dtypes)
+            for number, cell in enumerate(planned):
+                head = f"[{number + 1}/{len(planned)}, {end - time.monotonic():.0f} s left]"
+                share = _weight(cell) / sum(map(_weight, planned[number:]))
+                tell = partial(_tell, status, head)
+                run.measure(cell, share * (end - time.monotonic()), tell)
+            run.measure_ceilings(dtypes)  # a machine that was busy the first time is not its own ceiling
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        run.close()
+    result = run.as_json(interrupted)
+    if options.json:
+        write_json(options.json, result)
+    if options.plots:
+        plots.draw(result, options.plots)
+    console = results_console(options.json)
+    for part in tables(result):
+        console.print(part)
+    failed = [r for r in run.results if not r["verified"]]
+    return 130 if interrupted else 1 if failed else 0
+
+
+def _tell(status: Status, head: str, text: str) -> None:
+    """Progress: a live line on a terminal, a line a step in a log."""
+    status.update(f"{head} {text}")
+    if not status.console.is_terminal and "round" not in text:
+        sys.stderr.write(f"{head} {text}\n")
+
+
+def _weight(cell: Cell) -> float:
+    """A cell's share of the budget: large products need longer for the same number of rounds."""
+    heavy = min(work(cell)["flops"] / 2e10, 1.5)
+    return 1 + 2 * heavy * (2 if cell.dtype == "float64" else 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

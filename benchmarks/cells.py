@@ -1,0 +1,121 @@
+"""What is measured: models, sizes and dtypes; the data; and the least work that a step needs."""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.errors import InputError
+from backproof.models import MODELS
+
+SIZES = {
+    "univariate": [dict(m=m) for m in (10**2, 10**4, 10**6, 2**25)],
+    "multivariate": [dict(n=n, m=m) for n, m in ((8, 64), (64, 1024), (256, 16384), (1024, 65536), (8, 2**22))],
+    "two_layer_linear": [dict(n=n, m=m, k=k) for n, m, k in ((4, 32, 8), (64, 16384, 128))],
+    "two_layer_nonlinear": [
+        dict(n=n, m=m, k=k)
+        for n, m, k in (
+            (4, 32, 8),
+            (16, 1024, 32),
+            (250, 10007, 100),
+            (64, 16384, 128),
+            (256, 65536, 256),
+            (784, 65536, 128),
+        )
+    ],
+}
+DISPATCH = 1e-5  # seconds: a step whose floor is below this is bound by the calls that start it
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One size of one model in one dtype: all its series compute the same thing."""
+
+    model: str
+    dims: tuple[tuple[str, int], ...]
+    dtype: str
+    device: str
+
+    @property
+    def shape(self) -> str:
+        return ",".join(f"{letter}={size}" for letter, size in self.dims)
+
+    @property
+    def id(self) -> str:
+        return f"{self.model} {self.shape} {self.dtype} {self.device}"
+
+
+def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], device: str) -> list[Cell]:
+    """The cells asked for; InputError where a name or a shape is none."""
+    for name in models:
+        if name not in MODELS:
+            raise InputError(f"there is no model {name}; there are {', '.join(MODELS)}")
+    for dtype in dtypes:
+        if dtype not in ("float64", "float32"):
+            raise InputError(f"--dtype is {dtype}; it must be float64 or float32")
+    if device != "cpu":
+        raise InputError(f"--device is {device}; the ceilings are measured on cpu only, so far")
+    own = [_shape(text) for text in shapes]
+    found = []
+    for name in models or MODELS:
+        for dims in own or SIZES[name]:
+            kept = tuple((letter, dims[letter]) for letter in MODELS[name].letters)
+            found += [Cell(name, kept, dtype, device) for dtype in dtypes or ("float32", "float64")]
+    return list(dict.fromkeys(found))
+
+
+def _shape(text: str) -> dict[str, int]:
+    try:
+        sizes = [int(size) for size in text.split(",")]
+        if len(sizes) != 3 or min(sizes) < 1:
+            raise ValueError
+    except ValueError:
+        raise InputError(f"--shape is {text!r}; it must be three whole numbers n,m,k") from None
+    return dict(zip("nmk", sizes, strict=True))
+
+
+def arrays(cell: Cell) -> dict[str, Any]:
+    """Normal data and parameters, the same in every process; y follows other parameters of the model, so that
+    there is something to descend along. Values are numbers of the cell's dtype."""
+    model, dims = MODELS[cell.model], dict(cell.dims)
+    rng = np.random.default_rng(zlib.crc32(cell.shape.encode()))
+    drawn = {a: rng.standard_normal(model.shape(a, dims), np.float32) for a in model.shapes}
+    for name in model.params:
+        drawn[name] = drawn[name] / np.float32(math.sqrt(drawn[name].shape[-1] if drawn[name].ndim else 1))
+    features = drawn["x" if "x" in drawn else "X"]
+    drawn["y"] = (features.sum(axis=0, keepdims=True) / math.sqrt(len(features)) + drawn["y"]).astype(np.float32)
+    return {name: np.asarray(value, cell.dtype) for name, value in drawn.items()}
+
+
+def rate(cell: Cell) -> float:
+    """A learning rate at which descent is stable: 1 / the trace of the Gauss-Newton matrix, or above, for such data."""
+    dims = dict(cell.dims)
+    n, k = dims.get("n", 1), dims.get("k", 0)
+    return 1 / (2 * (n + k + 1))
+
+
+def work(cell: Cell) -> dict[str, float]:
+    """The least a step needs: floating-point operations in products of matrices, exponentials, and bytes read.
+
+    The sigmoid network: W1 X and dZ X^T, 2 n k m each. The linear one: W1 X alone, dZ being of rank one. The
+    regressions' products are of a matrix and a vector: what binds is reading the data once.
+    """
+    dims, size = dict(cell.dims), np.dtype(cell.dtype).itemsize
+    n, m, k = dims.get("n", 1), dims["m"], dims.get("k", 0)
+    products = {"two_layer_nonlinear": 2, "two_layer_linear": 1}.get(cell.model, 0)
+    exponentials = k * m if cell.model == "two_layer_nonlinear" else 0
+    return {"flops": products * 2.0 * n * k * m, "exps": float(exponentials), "bytes": float((n + 1) * m * size)}
+
+
+def floor(cell: Cell, ceilings: dict[str, float]) -> tuple[float, str]:
+    """Seconds that a step takes at least, and what binds: products and exponentials share the vector units, so their
+    times add; the data streams in meanwhile."""
+    need = work(cell)
+    gemm, exp = need["flops"] / ceilings["gemm_flops_per_s"], need["exps"] / ceilings["exp_per_s"]
+    read = need["bytes"] / ceilings["read_bytes_per_s"]
+    least = max(gemm + exp, read)
+    terms = {"gemm": gemm, "exp": exp, "bandwidth": read}
+    return least, "dispatch" if least < DISPATCH else max(terms, key=terms.__getitem__)

@@ -1,0 +1,48 @@
+"""Ratios within one run: bootstrap over rounds, and none where precision, threads or device differ."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backproof.errors import InputError
+
+PEERS = ("jax:jit", "jax:loop", "torch:eager", "torch:func", "torch:compile")  # the autodiff a user would write
+OURS = ("numpy:reference", "numpy:tiled", "jax:manual", "torch:manual", "torch:fused")  # hand-derived, same algorithm
+RESAMPLES = 2000
+ALIKE = ("model", "shape", "dtype", "device", "threads")
+
+
+def ratio(ours: Mapping[str, Any], peer: Mapping[str, Any]) -> dict[str, Any]:
+    """How many times faster `ours` is, median by median, with a 95% interval: rounds are resampled together, as
+    they were measured side by side. Raises InputError where the two are not alike."""
+    for key in ALIKE:
+        if ours[key] != peer[key]:
+            raise InputError(f"no ratio of {ours['series']} and {peer['series']}: {key} differs")
+    a, b = np.array(ours["samples"]), np.array(peer["samples"])
+    rounds = min(len(a), len(b))
+    a, b = a[:rounds], b[:rounds]
+    picks = np.random.default_rng(0).integers(0, rounds, (RESAMPLES, rounds))
+    drawn = np.median(b[picks], axis=1) / np.median(a[picks], axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return {
+        "cell": ours["cell"],
+        "best": ours["series"],
+        "peer": peer["series"],
+        "ratio": float(np.median(b) / np.median(a)),
+        "interval": [float(low), float(high)],
+    }
+
+
+def ratios(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of every cell: our best series, and `numpy:tiled`, against the best peer; verified ones alone."""
+    found = []
+    timed = [result for result in results if result["verified"]]
+    for cell in dict.fromkeys(result["cell"] for result in timed):
+        own = [result for result in timed if result["cell"] == cell]
+        ours = sorted((r for r in own if r["series"] in OURS), key=lambda r: r["median"])
+        peers = sorted((r for r in own if r["series"] in PEERS), key=lambda r: r["median"])
+        if ours and peers:
+            tiled = [r for r in ours[1:] if r["series"] == "numpy:tiled"]
+            found += [ratio(one, peers[0]) for one in (ours[0], *tiled)]
+    return found

@@ -1,0 +1,223 @@
+"""One run: workers started, ceilings measured, cells measured in interleaved rounds within a time budget."""
+
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from backproof.conformance.registry import registered
+from backproof.errors import InputError
+from backproof_numpy.tiles import cores
+from benchmarks.cells import Cell, floor, work
+from benchmarks.ratios import PEERS, ratio, ratios
+from benchmarks.verify import Expected
+from benchmarks.worker import Worker
+
+LEAST = 0.010  # seconds of a timed call
+MOST_STEPS = 20_000
+ROUNDS = 3, 40  # at least, and at most
+SLOW = 4.0  # times the fastest: measured in the least number of rounds
+MOMENTS_STEPS = 1000  # in a timed call of numpy:moments, which sets up once in each
+
+
+@dataclass
+class Entry:
+    """A series of a cell while it is measured."""
+
+    label: str
+    worker: Worker
+    series: str
+    steps: int = 1
+    compile_seconds: float = 0.0
+    step_seconds: float = 0.0
+    samples: list[float] = field(default_factory=list)
+    failure: str | None = None
+
+
+class Run:
+    """Measures cells; `results` grow cell by cell."""
+
+    def __init__(self, series: Sequence[str], backends: Sequence[str] = ()) -> None:
+        self.threads = cores()
+        names = list(dict.fromkeys([*(s.partition(":")[0] for s in series), *backends])) or list(registered())
+        self.workers = {name: Worker(name, self.threads) for name in names}
+        self.offered = {f"{n}:{s}": (w, s) for n, w in self.workers.items() for s in w.description.series}
+        for name in series:
+            if name not in self.offered:
+                self.close()
+                raise InputError(f"there is no series {name}; there are {', '.join(self.offered)}")
+        self.series = list(series) or list(self.offered)
+        self.ceilings: dict[str, dict[str, float]] = {}
+        self.results: list[dict[str, Any]] = []
+        self.noise: dict[str, Any] = {}
+        self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+
+    def measure_ceilings(self, dtypes: Sequence[str]) -> None:
+        """The best of every library asked, and of every time asked."""
+        for dtype in dtypes:
+            best = self.ceilings.setdefault(dtype, {})
+            for worker in self.workers.values():
+                for name, value in worker.ceilings(dtype).items():
+                    best[name] = max(best.get(name, 0.0), value)
+        if not all(self.ceilings.values()):
+            self.close()
+            raise InputError("the ceilings are measured by numpy and torch; name a series of one of them too")
+
+    def measure(self, cell: Cell, seconds: float, told: Callable[[str], None]) -> None:
+        """Warm, choose the steps of a call, time in interleaved rounds for about `seconds`, verify, record."""
+        deadline = time.monotonic() + seconds
+        entries = list(self._entries(cell))
+        for worker in dict.fromkeys(e.worker for e in entries):
+            worker.place(cell)
+        for entry in entries:
+            told(f"{cell.id}: {entry.label} compiles")
+            _warm(entry)
+        alive = [e for e in entries if not e.failure]
+        plain = [e for e in alive if e.series != "moments"]
+        fastest = min((e.step_seconds for e in plain), default=LEAST)
+        steps = min(math.ceil(1.1 * LEAST / fastest), MOST_STEPS)
+        for entry in plain:
+            entry.steps = steps
+        for number in range(ROUNDS[1]):
+            if number >= ROUNDS[0] and time.monotonic() > deadline:
+                break
+            for entry in alive[number % len(alive) :] + alive[: number % len(alive)]:  # no one is always first
+                if number >= ROUNDS[0] and entry.step_seconds > SLOW * fastest:
+                    continue
+                told(f"{cell.id}: {entry.label}, round {number + 1}")
+                entry.samples.append(entry.worker.run(entry.series, entry.steps) / entry.steps)
+        told(f"{cell.id}: verifying")
+        self._record(cell, alive, steps)
+        for entry in entries:
+            if entry.failure:
+                told(entry.failure)
+                self.results.append(self._result(cell, entry, False, math.nan, math.nan))
+
+    def _entries(self, cell: Cell) -> Iterator[Entry]:
+        able = [
+            Entry(name, *self.offered[name])
+            for name in self.series
+            if self.offered[name][0].description.offers(self.offered[name][1], cell.model)
+            and cell.dtype in self.offered[name][0].description.dtypes
+        ]
+        yield from able
+        twin = next((e for e in able if e.label in PEERS[1:]), able[0] if able else None)
+        if twin:  # the same series a second time: what differs is noise
+            yield Entry(f"A/A {twin.label}", twin.worker, twin.series)
+
+    def _record(self, cell: Cell, entries: Sequence[Entry], steps: int) -> None:
+        expected: dict[int, Expected] = {}
+        told: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            moments = entry.series == "moments"
+            count = 3 if moments else steps
+            if count not in expected:
+                expected[count] = Expected(cell, count)
+            verified, error, bound = expected[count].check(entry.worker.ends(entry.series, count), moments)
+            told[entry.label] = self._result(cell, entry, verified, error, bound)
+        for label, result in told.items():
+            if not label.startswith("A/A"):
+                self.results.append(result)
+            elif result["verified"] and told[label[4:]]["verified"]:
+                same = ratio(result, told[label[4:]])
+                self.noise[cell.id] = {"series": label[4:], "ratio": same["ratio"], "interval": same["interval"]}
+
+    def _result(self, cell: Cell, entry: Entry, verified: bool, error: float, bound: float) -> dict[str, Any]:
+        """No time is published where verification fails."""
+        samples = entry.samples if verified else []
+        median = statistics.median(samples) if samples else None
+        least, binds = floor(cell, self.ceilings[cell.dtype])
+        another = entry.series == "moments"  # the floor is of the ordinary algorithm
+        gemm = work(cell)["flops"] / self.ceilings[cell.dtype]["gemm_flops_per_s"]
+        return {
+            "cell": cell.id,
+            "model": cell.model,
+            "series": entry.label.removeprefix("A/A "),
+            "dtype": cell.dtype,
+            "device": cell.device,
+            "shape": {"n": None, "m": None, "k": None} | dict(cell.dims),
+            "threads": self.threads,
+            "steps": entry.steps,
+            "samples": samples,
+            "median": median,
+            "quartiles": statistics.quantiles(samples, n=4) if len(samples) > 1 else None,
+            "floor": None if another else least,
+            "efficiency": least / median if median and not another else None,
+            "gemm_share": gemm / median if median and gemm and not another else None,
+            "binds": binds,
+            "compile_seconds": entry.compile_seconds,
+            "warm_step_seconds": entry.step_seconds if verified and another else None,
+            "verified": verified,
+            "error": error,
+            "bound": bound,
+            "reason": entry.failure or (None if verified else "the parameters after the steps are beyond their bound"),
+        }
+
+    def as_json(self, partial: bool) -> dict[str, Any]:
+        return {
+            "environment": environment(self),
+            "ceilings": self.ceilings,
+            "noise": self.noise,
+            "results": self.results,
+            "ratios": ratios(self.results),
+            "partial": partial,
+        }
+
+
+def _warm(entry: Entry) -> None:
+    """The first call compiles; then calls of ever more steps, until one is long enough to tell a step's time."""
+    try:
+        first = entry.worker.run(entry.series, 1)
+        steps, seconds = 1, entry.worker.run(entry.series, 1)
+        entry.compile_seconds = max(first - seconds, 0.0)
+        if entry.series == "moments":
+            entry.steps = MOMENTS_STEPS
+            base, longer = (entry.worker.run(entry.series, s) for s in (MOMENTS_STEPS, 3 * MOMENTS_STEPS))
+            entry.step_seconds = max(longer - base, 0.0) / (2 * MOMENTS_STEPS)  # without the set-up
+            return
+        while seconds < LEAST and steps < MOST_STEPS:
+            steps = min(MOST_STEPS, max(2 * steps, min(16 * steps, math.ceil(steps * LEAST / max(seconds, 1e-9)))))
+            seconds = entry.worker.run(entry.series, steps)
+        entry.step_seconds = seconds / steps
+    except InputError as error:
+        entry.failure = str(error)
+
+
+def environment(run: Run) -> dict[str, Any]:
+    """What times depend on."""
+    return {
+        "backproof": version("backproof"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "threads": run.threads,
+        "load_at_start": run.load,
+        "utc": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
+        "backends": {
+            name: {"version": worker.description.version, "settings": worker.description.settings}
+            for name, worker in run.workers.items()
+        },
+    }
+
+
+def processor() -> str:
+    """The processor's name with its family and model, as the system tells it."""
+    told: dict[str, str] = {}
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            told.setdefault(key.strip(), value.strip())
+    except OSError:
+        return platform.processor() or platform.machine()
+    name, family, model = (told.get(key, "") for key in ("model name", "cpu family", "model"))
+    return f"{name or platform.machine()} family {family} model {model}"

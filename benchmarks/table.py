@@ -1,0 +1,93 @@
+"""A result for people: as rich tables, and as Markdown (`python -m benchmarks.table FILE`)."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+
+HEADINGS = ("series", "time a step", "of the floor", "of GEMM", "compile", "error / bound")
+
+
+def rows(results: list[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """A cell's series, fastest first; one whose verification failed has no time."""
+    for r in sorted(results, key=lambda r: r["median"] or float("inf")):
+        share = r["error"] / r["bound"] if r["verified"] else None
+        yield (
+            r["series"],
+            seconds(r["median"]) if r["verified"] else f"not verified: {r['reason']}",
+            _percent(r["efficiency"]),
+            _percent(r["gemm_share"]),
+            seconds(r["compile_seconds"]),
+            "" if share is None else f"{share:.2g}",
+        )
+
+
+def headline(cell: str, result: Mapping[str, Any]) -> str:
+    """The cell, what binds it and its floor."""
+    first = next(r for r in result["results"] if r["cell"] == cell)
+    noise = result["noise"].get(cell)
+    aa = f"; A/A {_interval(noise)}" if noise else ""
+    least = next((r["floor"] for r in result["results"] if r["cell"] == cell and r["floor"]), None)
+    return f"{cell}: floor {seconds(least)}, bound by {first['binds']}; {first['threads']} threads{aa}"
+
+
+def tables(result: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """A table a cell; then ratios to the best peer."""
+    for cell in dict.fromkeys(r["cell"] for r in result["results"]):
+        table = Table(title=headline(cell, result), title_style="", title_justify="left")
+        for heading in HEADINGS:
+            table.add_column(heading, no_wrap=heading == "series")
+        for row in rows([r for r in result["results"] if r["cell"] == cell]):
+            table.add_row(*row)
+        yield table
+    table = Table("cell", "ours", "best peer", "times faster, 95% interval", title="ratios", title_style="")
+    for r in result["ratios"]:
+        table.add_row(r["cell"], r["best"], r["peer"], _interval(r))
+    yield table
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """The same as Markdown."""
+    lines = []
+    for dtype, ceiling in result["ceilings"].items():
+        lines.append(
+            f"Ceilings, {dtype}: {ceiling['gemm_flops_per_s'] / 1e9:.0f} GFLOP/s, read "
+            f"{ceiling['read_bytes_per_s'] / 1e9:.1f} GB/s, {ceiling['exp_per_s'] / 1e9:.2f} G exp/s."
+        )
+    for cell in dict.fromkeys(r["cell"] for r in result["results"]):
+        lines += ["", f"**{headline(cell, result)}**", "", _row(HEADINGS), _row(["---"] * len(HEADINGS))]
+        lines += [_row(row) for row in rows([r for r in result["results"] if r["cell"] == cell])]
+    lines += ["", _row(["cell", "ours", "best peer", "times faster, 95% interval"]), _row(["---"] * 4)]
+    lines += [_row([r["cell"], r["best"], r["peer"], _interval(r)]) for r in result["ratios"]]
+    return "\n".join(lines) + "\n"
+
+
+def seconds(value: float | None) -> str:
+    """A time with three digits and its unit."""
+    if value is None:
+        return ""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value * 1e9:.0f} ns"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.0f}%"
+
+
+def _interval(ratio: Mapping[str, Any]) -> str:
+    low, high = ratio["interval"]
+    return f"{ratio['ratio']:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _row(cells: Any) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))

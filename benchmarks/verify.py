@@ -1,0 +1,97 @@
+"""No time without verification: the parameters after the timed steps, against the plain equations in float64.
+
+The bound is a-priori and first order. A step commits learning_rate * e + 3 u |p|, e being the likely error of its
+gradient (`backproof.truth.rounding.likely`, with its sources), and later steps do not enlarge it more than
+e-fold in all: the learning rate is far below the inverse curvature. For loss and gradients that are polynomials,
+e is `likely(count)` times the polynomial of absolute values, `count` being the roundings on its longest path; the
+sigmoid network's is followed line by line. The float64 side's own bound adds.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backproof.forms import FORMS
+from backproof.models import MODELS
+from backproof.truth.rounding import FORMATS, ULPS, likely
+from backproof_numpy import NumpyBackend
+from benchmarks.cells import Cell, arrays, rate
+
+Arrays = Mapping[str, Any]
+COARSEST = 0.5  # of a tensor's whole change: a bound above it would let a wrong factor through
+
+
+class Expected:
+    """The parameters after `steps` steps in float64 by `numpy:reference`, for the checks of a cell."""
+
+    def __init__(self, cell: Cell, steps: int) -> None:
+        self.cell, self.steps, self.model = cell, steps, MODELS[cell.model]
+        wide = {name: np.asarray(a, np.float64) for name, a in arrays(cell).items()}
+        self.start, self.data = {n: wide[n] for n in self.model.params}, {n: wide[n] for n in self.model.data}
+        self.ends = NumpyBackend().descend(self.model, "reference", self.start, self.data, rate(cell), steps)
+        self._errors: dict[tuple[str, bool], dict[str, Any]] = {}
+
+    def check(self, ends: Arrays, moments: bool) -> tuple[bool, float, float]:
+        """Whether every component is within its bound, and every tensor resolves; error and bound at the worst."""
+        mine, theirs = self._bound(self.cell.dtype, moments), self._bound("float64", False)
+        worst, verified = (0.0, 0.0, 1.0), True
+        for name in self.model.params:
+            bound = mine[name] + theirs[name]
+            error = np.abs(np.asarray(ends[name], np.float64) - self.ends[name])
+            change = np.abs(self.ends[name] - self.start[name])
+            resolves = bool((bound < COARSEST * change).any())
+            verified = verified and resolves and ends[name].dtype == self.cell.dtype and bool((error <= bound).all())
+            at = np.unravel_index(int(np.argmax(error / bound)), error.shape)
+            worst = max(worst, (float(error[at] / bound[at]), float(error[at]), float(bound[at])))
+        return verified, worst[1], worst[2]
+
+    def _bound(self, dtype: str, moments: bool) -> dict[str, Any]:
+        if (dtype, moments) not in self._errors:
+            u, step = FORMATS[dtype].u, rate(self.cell)
+            gradient = gradient_error(self.cell.model, self.start, self.data, u, moments)
+            kept = {n: np.maximum(np.abs(self.start[n]), np.abs(self.ends[n])) for n in self.start}
+            bounds = {n: math.e * self.steps * (step * gradient[n] + 3 * u * kept[n]) for n in kept}
+            self._errors[dtype, moments] = bounds
+        return self._errors[dtype, moments]
+
+
+def gradient_error(model: str, params: Arrays, data: Arrays, u: float, moments: bool) -> dict[str, Any]:
+    """The likely absolute error of every component of the gradients, in arithmetic of unit roundoff `u`."""
+    if model == "two_layer_nonlinear":
+        return _sigmoid_network(u=u, **params, **data)
+    sizes = [np.shape(a) for a in (*params.values(), *data.values())]
+    count = data["y"].shape[1] + sum(max(shape, default=1) for shape in sizes if shape != data["y"].shape) + 20
+    absolute = {name: np.abs(a) for name, a in {**params, **data}.items()} | {"y": -np.abs(data["y"])}
+    if moments:  # - y becomes + |y|: every term is then positive
+        form = FORMS["moments"]
+        prepared = form.prepare(MODELS[model], {n: absolute[n] for n in data})
+        total = form.evaluate(MODELS[model], prepared, {n: absolute[n] for n in params})[1]
+    else:
+        total = MODELS[model].gradients(**absolute)
+    return {name: likely(count, u) * np.abs(value) for name, value in total.items()}
+
+
+def _sigmoid_network(X: Any, y: Any, W1: Any, b1: Any, w2: Any, b2: Any, u: float) -> dict[str, Any]:
+    """As the model file's lines, each with its error beside it: eZ of Z, eA of A, and so on; tiles of columns."""
+    (n, m), k, total = X.shape, len(W1), dict[str, Any]()
+    for start in range(0, m, 8192):
+        Xt, yt = X[:, start : start + 8192], y[:, start : start + 8192]
+        A = 1 / (1 + np.exp(-(W1 @ Xt + b1)))
+        eZ = likely(n + 1, u) * (np.abs(W1) @ np.abs(Xt) + np.abs(b1))
+        eA = eZ / 4 + ULPS["sigmoid"] * u * A
+        r = w2 @ A + b2 - yt
+        er = likely(k + 2, u) * (np.abs(w2) @ A + np.abs(b2) + np.abs(yt)) + np.abs(w2) @ eA
+        d, ed = 2 / m * np.abs(r), 2 / m * (er + 4 * u * np.abs(r))
+        slope, eslope = A * (1 - A), eA + 3 * u * A
+        eZd = np.abs(w2.T) * (ed * slope + d * eslope) + 3 * u * np.abs(w2.T) * d * slope
+        dZ, law, aX = np.abs(w2.T) * d * slope, likely(m, u), np.abs(Xt)
+        part = dict(
+            W1=(law * dZ + eZd) @ aX.T,
+            b1=(law * dZ + eZd).sum(axis=1, keepdims=True),
+            w2=(law * d + ed) @ A.T + d @ eA.T,
+            b2=(law * d + ed).sum(),
+        )
+        total = {name: total.get(name, 0) + value for name, value in part.items()}
+    return total
