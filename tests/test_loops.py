@@ -1,0 +1,79 @@
+"""The hot loops: tiles of every width, threads, and the moments' own bound."""
+
+import numpy as np
+import pytest
+
+from backproof import MODELS
+from backproof.conformance.cells import Problem, affordable, inputs
+from backproof.conformance.decide import truth
+from backproof.conformance.registry import describe
+from backproof.conformance.verdict import Verdict, judge
+from backproof.errors import InputError
+from backproof.forms import FORMS, Form, collect, from_moments
+from backproof.truth.certify import Disagreement, certify
+from backproof_numpy import NumpyLoops
+
+
+def problem(name, dtype="float64", regime="normal"):
+    dims = tuple((letter, {"n": 3, "m": 29, "k": 5}[letter]) for letter in MODELS[name].letters)
+    return Problem(name, dims, regime, dtype)
+
+
+def verdicts(gradients, asked, form=None):
+    expected = truth(asked, form).gradients
+    return {n: judge(np.asarray(g), g.dtype.name, expected[n], asked.dtype).verdict for n, g in gradients.items()}
+
+
+@pytest.mark.parametrize(("tile", "threads"), [(1, 1), (3, 2), (4, 3), (29, 2), (64, 2), (2, 40)])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", MODELS)
+def test_tiles_of_every_width_sum_to_the_gradient(name, dtype, tile, threads):
+    asked, model = problem(name, dtype), MODELS[name]
+    arrays = inputs(asked)
+    params, data = {n: arrays[n] for n in model.params}, {n: arrays[n] for n in model.data}
+    backend = NumpyLoops(tile, threads)
+    _, _, gradients = backend.evaluate(model, "tiled", params, data)
+    assert set(verdicts(gradients, asked).values()) == {Verdict.PASS}
+    _, _, again = backend.evaluate(model, "tiled", params, data)
+    assert all((again[n] == g).all() for n, g in gradients.items())
+
+
+@pytest.mark.parametrize("name", FORMS["moments"].models)
+def test_moments_are_judged_by_their_own_bound(name):
+    """Near an optimum they are right as moments go, and far beyond what the ordinary form's rounding explains."""
+    asked, model = problem(name, regime="residual1e-6"), MODELS[name]
+    arrays = inputs(asked)
+    params, data = {n: arrays[n] for n in model.params}, {n: arrays[n] for n in model.data}
+    _, _, gradients = NumpyLoops().evaluate(model, "moments", params, data)
+    own, ordinary = truth(asked, "moments"), truth(asked)
+    for n, gradient in gradients.items():
+        assert judge(np.asarray(gradient), "float64", own.gradients[n], "float64").verdict is not Verdict.FAIL
+        assert (own.gradients[n].likely > 30 * ordinary.gradients[n].likely).any()
+        assert (own.gradients[n].value == ordinary.gradients[n].value).all()
+    factor = {n: gradient * 1.01 for n, gradient in gradients.items()}
+    assert Verdict.FAIL in verdicts(factor, asked, "moments").values()
+
+
+def test_a_form_with_another_value_is_exposed(monkeypatch):
+    def doubled(model, moments, params):
+        loss, gradients = from_moments(model, moments, params)
+        return loss, {n: 2 * g for n, g in gradients.items()}
+
+    monkeypatch.setitem(FORMS, "moments", Form(("univariate",), collect, doubled))
+    asked = problem("univariate")
+    with pytest.raises(Disagreement, match="other form"):
+        certify(MODELS["univariate"], inputs(asked), "float64", "moments")
+
+
+def test_a_form_that_there_is_not_is_refused():
+    backend = NumpyLoops()
+    backend.forms = {"moments": "momentum"}
+    with pytest.raises(InputError, match="there is no form momentum"):
+        describe("mine", backend)
+
+
+def test_costly_series_run_in_few_cells():
+    asked = Problem("univariate", (("m", 7),), "normal", "float32")
+    assert [affordable(asked, cells) for cells in ("quick", "default", "full")] == [False, True, True]
+    other = Problem("univariate", (("m", 64),), "normal", "float32")
+    assert [affordable(other, cells) for cells in ("quick", "default", "full")] == [False, False, True]
