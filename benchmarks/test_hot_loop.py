@@ -4,6 +4,7 @@ A small selection, in one process: for fair ratios between frameworks use `pytho
 """
 
 import importlib
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ pytest.importorskip("pytest_benchmark")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("series", SERIES)
 @pytest.mark.parametrize("name", SIZES)
-def test_steps(benchmark, name, series, dtype):
+def test_steps(benchmark: Any, name: str, series: str, dtype: str) -> None:
     """100 chained steps a call; the first call, which compiles, is outside the rounds."""
     library, _, way = series.partition(":")
     backend, model = importlib.import_module(f"backproof_{library}").backend, MODELS[name]

@@ -46,7 +46,7 @@ def test_autodiff_backends_import_no_equation_of_the_reference(folder):
 def test_autodiff_series_never_run_the_equations(monkeypatch):
     """The hand-derived controls get them by the model they are handed; every other series must do without."""
 
-    def refused(**arrays):
+    def refused(*namespace, **arrays):
         raise AssertionError("the hand-derived equations were asked for")
 
     for backend in (backproof_torch.backend, backproof_jax.backend):
@@ -82,6 +82,7 @@ def test_results_have_the_dtype_asked_for(model, backend, dtype):
         assert (values.shape, dtype_had) == (backend.to_numpy(params[name])[0].shape, dtype)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own, where it compiles
 @pytest.mark.parametrize(("backend", "series"), SERIES, ids=[f"{b.name}:{series}" for b, series in SERIES])
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
 def test_descend_is_so_many_steps_along_the_gradient_and_spares_its_arguments(model, backend, series):

@@ -19,10 +19,10 @@ QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
 def test_conform_writes_json_and_junit_and_a_table(backproof, tmp_path):
     code, out, err = backproof(*QUICK, "--json", tmp_path / "r.json", "--junit", tmp_path / "r.xml")
     assert (code, err) == (0, "")
-    assert "8 cells: 8 pass" in out
+    assert "22 cells: 22 pass" in out
     assert all(len(line) <= 80 or " " not in line.strip() for line in out.splitlines())  # an id is never broken
     result = json.loads((tmp_path / "r.json").read_text())
-    counts = {"pass": 8, "fail": 0, "inconclusive": 0, "skip": 0, "error": 0, "known_failures": 0}
+    counts = {"pass": 22, "fail": 0, "inconclusive": 0, "skip": 0, "error": 0, "known_failures": 0}
     assert result["summary"] == counts
     assert result["partial"] is False
     assert result["environment"]["backends"]["numpy"]["version"] == np.__version__
@@ -39,7 +39,7 @@ def test_conform_writes_json_and_junit_and_a_table(backproof, tmp_path):
         assert float(judged["expected"]) == pytest.approx(judged["actual"], abs=judged["bound"])
         assert float(judged["expected_radius"]) < 1e-30
     suite = ET.parse(tmp_path / "r.xml").getroot()
-    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("8", "0", 8)
+    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("22", "0", 22)
 
 
 def test_json_to_standard_output_is_alone_there(capfd):
@@ -47,8 +47,8 @@ def test_json_to_standard_output_is_alone_there(capfd):
         main([*QUICK, "--backend", "tests.planted:chats", "--json", "-"])
     out, err = capfd.readouterr()
     assert exited.value.code == 0
-    assert json.loads(out)["summary"]["pass"] == 16
-    assert "16 pass" in err
+    assert json.loads(out)["summary"]["pass"] == 30
+    assert "30 pass" in err
     assert "chatter" in err
 
 

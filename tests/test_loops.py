@@ -40,7 +40,7 @@ def test_tiles_of_every_width_sum_to_the_gradient(name, dtype, tile, threads):
 
 @pytest.mark.parametrize("name", FORMS["moments"].models)
 def test_moments_are_judged_by_their_own_bound(name):
-    """Near an optimum they are right as moments go, and far beyond what the ordinary form's rounding explains."""
+    """Near an optimum they are within their own bound, which is wider than the ordinary form's."""
     asked, model = problem(name, regime="residual1e-6"), MODELS[name]
     arrays = inputs(asked)
     params, data = {n: arrays[n] for n in model.params}, {n: arrays[n] for n in model.data}
@@ -48,7 +48,7 @@ def test_moments_are_judged_by_their_own_bound(name):
     own, ordinary = truth(asked, "moments"), truth(asked)
     for n, gradient in gradients.items():
         assert judge(np.asarray(gradient), "float64", own.gradients[n], "float64").verdict is not Verdict.FAIL
-        assert (own.gradients[n].likely > 30 * ordinary.gradients[n].likely).any()
+        assert (own.gradients[n].likely > 2 * ordinary.gradients[n].likely).any()
         assert (own.gradients[n].value == ordinary.gradients[n].value).all()
     factor = {n: gradient * 1.01 for n, gradient in gradients.items()}
     assert Verdict.FAIL in verdicts(factor, asked, "moments").values()
