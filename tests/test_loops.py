@@ -49,7 +49,6 @@ def test_moments_are_judged_by_their_own_bound(name):
     for n, gradient in gradients.items():
         assert judge(np.asarray(gradient), "float64", own.gradients[n], "float64").verdict is not Verdict.FAIL
         assert (own.gradients[n].likely > 2 * ordinary.gradients[n].likely).any()
-        assert (own.gradients[n].value == ordinary.gradients[n].value).all()
     factor = {n: gradient * 1.01 for n, gradient in gradients.items()}
     assert Verdict.FAIL in verdicts(factor, asked, "moments").values()
 
