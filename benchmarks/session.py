@@ -16,14 +16,13 @@ from backproof.errors import InputError
 from backproof_numpy.tiles import cores
 from benchmarks.cells import Cell, floor, work
 from benchmarks.ratios import PEERS, ratio, ratios
-from benchmarks.verify import Expected
+from benchmarks.verify import FEW, Expected
 from benchmarks.worker import Worker
 
 LEAST = 0.010  # seconds of a timed call
 MOST_STEPS = 20_000
 ROUNDS = 3, 40  # at least, and at most
 SLOW = 4.0  # times the fastest: measured in the least number of rounds
-FEW = 3  # steps that are verified too: many steps may settle where a wrong factor leads as well
 MOMENTS_STEPS = 1000  # in a timed call of numpy:moments, which sets up once in each
 
 
@@ -163,7 +162,8 @@ class Run:
             "verified": verified,
             "error": error,
             "bound": bound,
-            "reason": entry.failure or (None if verified else "the parameters after the steps are beyond their bound"),
+            "reason": entry.failure
+            or (None if verified else "the parameters after the steps are beyond their bound, or it says nothing"),
         }
 
     def as_json(self, partial: bool) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from backproof_numpy import NumpyBackend
 from benchmarks.cells import Cell, arrays, rate
 
 Arrays = Mapping[str, Any]
+FEW = 3  # steps: more of them are checked too, but may settle where a wrong factor leads as well
 COARSEST = 0.5  # of a tensor's whole change: a bound above it would let a wrong factor through
 
 
@@ -34,7 +35,8 @@ class Expected:
         self._errors: dict[tuple[str, bool], dict[str, Any]] = {}
 
     def check(self, ends: Arrays, moments: bool) -> tuple[bool, float, float]:
-        """Whether every component is within its bound, and every tensor resolves; error and bound at the worst."""
+        """Whether every component is within its bound; error and bound at the worst. Of a few steps, every tensor
+        must resolve a fault too: many steps may settle, and their bound does not."""
         mine, theirs = self._bound(self.cell.dtype, moments), self._bound("float64", False)
         worst, verified = (0.0, 0.0, 1.0), True
         for name in self.model.params:
@@ -42,7 +44,12 @@ class Expected:
             error = np.abs(np.asarray(ends[name], np.float64) - self.ends[name])
             change = np.abs(self.ends[name] - self.start[name])
             resolves = bool((bound < COARSEST * change).any())
-            verified = verified and resolves and ends[name].dtype == self.cell.dtype and bool((error <= bound).all())
+            verified = (
+                verified
+                and (resolves or self.steps > FEW)
+                and ends[name].dtype == self.cell.dtype
+                and bool((error <= bound).all())
+            )
             at = np.unravel_index(int(np.argmax(error / bound)), error.shape)
             worst = max(worst, (float(error[at] / bound[at]), float(error[at]), float(bound[at])))
         return verified, worst[1], worst[2]
