@@ -6,6 +6,7 @@ python -m benchmarks.bare
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def main() -> None:
     cell = Cell("two_layer_nonlinear", (("n", 4), ("m", 32), ("k", 8)), "float64", "cpu")
     model, values, step = MODELS[cell.model], arrays(cell), rate(cell)
     params, data = {n: values[n] for n in model.params}, {n: values[n] for n in model.data}
-    runs = {
+    runs: dict[str, Callable[[], Any]] = {
         "bare": lambda: bare(**values, learning_rate=step, steps=STEPS),
         "reference": lambda: NumpyBackend().descend(model, "reference", params, data, step, STEPS),
         "bare again": lambda: bare(**values, learning_rate=step, steps=STEPS),
