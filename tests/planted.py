@@ -166,3 +166,15 @@ class LastExampleHeavy(NumpyBackend):
 
 
 hoards, wavers, cleans, last_heavy = Hoards(), Wavers(), Cleans(), LastExampleHeavy()
+
+
+class Silent(NumpyBackend):
+    """Returns no loss, and no output."""
+
+    name = "silent"
+
+    def evaluate(self, model, series, params, data):
+        return None, None, super().evaluate(model, series, params, data)[2]
+
+
+silent = Silent()

@@ -83,6 +83,11 @@ def test_form_is_judged_before_value(spec, kind):
         assert kinds == {kind}
 
 
+def test_what_is_not_answered_fails():
+    for report in conform("silent", cells="quick").values():
+        assert (report.verdict, report.reason) == (Verdict.FAIL, "no loss, no output")
+
+
 def test_a_crash_or_an_exception_costs_its_own_cells_only():
     for cell, report in conform("crashes", cells="quick").items():
         expected = {"multivariate": "killed by SIGSEGV", "two_layer_linear": "RuntimeError: no such luck"}

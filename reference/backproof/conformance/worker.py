@@ -49,6 +49,12 @@ class Evaluation:
     tensors: dict[str, Tensor]
     seconds: float
 
+    @property
+    def named(self) -> dict[str, Tensor]:
+        """Every tensor that was answered, as `Truth.named` names them."""
+        whole = {"loss": self.loss, "output": self.output}
+        return {name: tensor for name, tensor in whole.items() if tensor is not None} | self.tensors
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -42,6 +42,12 @@ class Truth:
     output: Quantity | None
     gradients: Mapping[str, Quantity]
 
+    @property
+    def named(self) -> dict[str, Quantity]:
+        """Every tensor: "loss", "output" (where the loss taps a y_hat), and the gradients by their parameter's name."""
+        whole = {"loss": self.loss} | ({} if self.output is None else {"output": self.output})
+        return whole | dict(self.gradients)
+
 
 def certify(model: Model, arrays: Mapping[str, Any], dtype: str) -> Truth:
     """The truth at `arrays` (floating-point numbers, taken as exact), for arithmetic in `dtype`.
