@@ -33,9 +33,8 @@ Floats = np.ndarray[Any, Any]  # float64
 
 LAMBDA = 6.0  # a likely bound fails by chance with probability 2 exp(-18) = 3e-8 per sum
 
-# The most units roundoff that a correct library may lose in one call. Measured at 1e5 points each, the
-# worst of NumPy 2.4, PyTorch 2.13 and JAX 0.10 on CPU: exp 3.1, log 4.6, tanh 6.9, sigmoid 3.8, doubled.
-# A division may be a reciprocal, rounded, and a product.
+# The most units roundoff that a correct library may lose in one call: twice the worst that was seen of
+# NumPy, PyTorch and JAX on CPU (tests/test_ulps.py measures it). A division may be a reciprocal and a product.
 ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8}
 
 
