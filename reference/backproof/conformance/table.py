@@ -117,11 +117,11 @@ def closing(reports: Sequence[Report], seconds: float) -> Text:
 
 
 def times(reports: Sequence[Report]) -> Iterator[Text]:
-    """Where the backends' time went: theirs in all, and the slowest cell."""
+    """Where the backends' time went, if it was a second or more: theirs in all, and the slowest cell."""
     for backend in dict.fromkeys(report.cell.backend for report in reports):
         own = [report for report in reports if report.cell.backend == backend and report.seconds is not None]
-        if own:
+        total = sum(report.seconds or 0 for report in own)
+        if total >= 1:
             slowest = max(own, key=lambda report: report.seconds or 0)
-            total = sum(report.seconds or 0 for report in own)
             yield Text(f"{backend} computed for {total:.1f} s, {slowest.seconds:.2f} s of them for", "dim")
             yield _id(slowest, "dim")
