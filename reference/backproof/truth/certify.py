@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import arb
 
 from backproof.models.model import Model
-from backproof.truth.exact import Balls, Exact, Objects, along, balls, precision
+from backproof.truth.exact import Balls, Exact, Objects, Undecided, along, balls, precision
 from backproof.truth.graph import Node, evaluate
-from backproof.truth.rounding import FORMATS, Floats, RoundingErrors, likely, rigorous
+from backproof.truth.rounding import FORMATS, Floats, Format, RoundingErrors, likely, rigorous
 from backproof.truth.trace import Trace, trace
+
+T = TypeVar("T")
 
 FIRST_BITS, MOST_BITS = 192, 6144  # working precision of the balls: doubled until they are tight
 TIGHT_BITS = 80  # tight: the radius is this far below the value, or below the rounding bound
@@ -50,43 +52,60 @@ def certify(model: Model, arrays: Mapping[str, Any], dtype: str) -> Truth:
     alone; Disagreement if they exclude each other.
     """
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
-    traced = trace(model, model.check(_part(model.params, arrays), _part(model.data, arrays)))
-    bits = FIRST_BITS
-    while True:
-        with precision(bits):
-            truth = _sweep(traced, arrays, dtype)
-            if bits >= MOST_BITS or all(_tight(q) for q in (truth.loss, *truth.gradients.values())):
-                confirm(traced, arrays, {name: q.value for name, q in truth.gradients.items()})
-                return truth
-        bits *= 2
-
-
-def _part(names: tuple[str, ...], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: arrays[name] for name in names}
-
-
-def _sweep(traced: Trace, arrays: Mapping[str, Any], dtype: str) -> Truth:
-    values = evaluate(traced.roots, Balls({name: balls(array) for name, array in arrays.items()}))
-    upper = cache(lambda node: _magnitudes(values[node], arb.abs_upper))
-    lower = cache(lambda node: _magnitudes(values[node], arb.abs_lower))
-    bounds = [_bounds(traced, RoundingErrors(FORMATS[dtype], law, upper, lower)) for law in (likely, rigorous)]
-
-    def quantity(node: Node) -> Quantity:
-        return Quantity(values[node], *(each[node] for each in bounds))
-
+    traced = trace(model, dimensions(model, arrays))
+    quantities = certified(traced.roots, arrays, dtype)
+    confirm(traced, arrays, {name: quantities[node].value for name, node in traced.gradients.items()})
     return Truth(
-        quantity(traced.loss),
-        None if traced.output is None else quantity(traced.output),
-        {name: quantity(node) for name, node in traced.gradients.items()},
+        quantities[traced.loss],
+        None if traced.output is None else quantities[traced.output],
+        {name: quantities[node] for name, node in traced.gradients.items()},
     )
 
 
-def _bounds(traced: Trace, arithmetic: RoundingErrors) -> dict[Node, Floats]:
-    sums = evaluate(traced.roots, arithmetic)
-    return {node: arithmetic.error(sums[node]) * SLACK for node in traced.roots}
+def dimensions(model: Model, arrays: Mapping[str, Any]) -> dict[str, int]:
+    """The checked dimensions of arrays in which parameters and data stand together."""
+    params, data = ({name: arrays[name] for name in names} for names in (model.params, model.data))
+    return model.check(params, data)
 
 
-def _magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
+def certified(roots: Sequence[Node], arrays: Mapping[str, Any], dtype: str) -> dict[Node, Quantity]:
+    """Values and bounds of `roots`, the working precision raised until the values are tight.
+
+    Raises Undecided where the loss has a kink at `arrays`, or one cannot be ruled out.
+    """
+    bits = FIRST_BITS
+    while True:
+        quantities = _decided(lambda: _sweep(roots, arrays, FORMATS[dtype]), bits)
+        if bits >= MOST_BITS or all(_tight(quantity) for quantity in quantities.values()):
+            return quantities
+        bits *= 2
+
+
+def _decided(compute: Callable[[], T], bits: int) -> T:
+    """What `compute` returns in balls of `bits`, or of more where comparisons need more."""
+    while True:
+        try:
+            with precision(bits):
+                return compute()
+        except Undecided:
+            if bits >= MOST_BITS:
+                raise
+        bits *= 2
+
+
+def _sweep(roots: Sequence[Node], arrays: Mapping[str, Any], fmt: Format) -> dict[Node, Quantity]:
+    values = evaluate(roots, Balls({name: balls(array) for name, array in arrays.items()}))
+    upper = cache(lambda node: magnitudes(values[node], arb.abs_upper))
+    lower = cache(lambda node: magnitudes(values[node], arb.abs_lower))
+    bounds = []
+    for law in (likely, rigorous):
+        arithmetic = RoundingErrors(fmt, law, upper, lower)
+        sums = evaluate(roots, arithmetic)
+        bounds.append({node: arithmetic.error(sums[node]) * SLACK for node in roots})
+    return {node: Quantity(values[node], bounds[0][node], bounds[1][node]) for node in roots}
+
+
+def magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
     """|value| from one side, as float64 (its rounding is covered by SLACK)."""
     return np.array(np.frompyfunc(lambda v: float(side(v)), 1, 1)(values), np.float64)
 
@@ -102,7 +121,7 @@ def _tight(quantity: Quantity) -> bool:
 def confirm(traced: Trace, arrays: Mapping[str, Any], gradients: Mapping[str, Objects], seed: int = 0) -> None:
     """Hold the reverse sweep to account: along a random direction, d loss = sum of gradient * direction."""
     rng = np.random.default_rng(seed)
-    direction = {name: balls(rng.integers(-8, 9, node.shape) / 8) for name, node in traced.gradients.items()}
+    direction = {name: balls(rng.integers(-8, 9, traced.inputs[name].shape) / 8) for name in gradients}
     confirm_along(traced, arrays, gradients, direction)
 
 
@@ -114,8 +133,9 @@ def confirm_along(
         name: along(balls(array), direction.get(name, balls(np.zeros(np.shape(array)))))
         for name, array in arrays.items()
     }
-    series = evaluate([traced.loss], Exact(points))[traced.loss].item()
-    swept = sum((g * d for name in gradients for g, d in _pairs(gradients[name], direction[name])), arb(0))
+    series = _decided(lambda: evaluate([traced.loss], Exact(points))[traced.loss].item(), FIRST_BITS)
+    with precision(FIRST_BITS):
+        swept = sum((g * d for name in gradients for g, d in _pairs(gradients[name], direction[name])), arb(0))
     if not series.terms[1].overlaps(swept):
         raise Disagreement(
             f"the reverse sweep gives {swept} along a direction where the forward gives {series.terms[1]}"

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from backproof.truth.graph import Node
+from backproof.truth.moves import add_at, multiplicity
 
 Floats = np.ndarray[Any, Any]  # float64
 
@@ -36,7 +37,7 @@ LAMBDA = 6.0  # a likely bound fails by chance with probability 2 exp(-18) = 3e-
 # The most units roundoff that a correct library may lose in one call. Measured at 1e5 points each, the
 # worst of NumPy 2.4, PyTorch 2.13 and JAX 0.10 on CPU: exp 3.1, log 4.6, tanh 6.9, sigmoid 3.8, doubled.
 # A division may be a reciprocal, rounded, and a product.
-ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8}
+ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8, "log1p": 10, "expm1": 14, "power": 16}
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class RoundingErrors:
 
     def matmul(self, node: Node, a: Sum, b: Sum) -> Sum:
         ea, eb = self.error(a), self.error(b)
-        inner = node.args[0].shape[1]
+        inner = node.args[0].shape[-1]
         with np.errstate(invalid="ignore", over="ignore"):
             total = (a.size + ea) @ (b.size + eb)
             carried = ea @ b.size + a.size @ eb + ea @ eb
@@ -185,10 +186,17 @@ class RoundingErrors:
         return self._single(node, carried, ULPS["divide"])
 
     def power(self, node: Node, a: Sum) -> Sum:
-        p, ea = node.attributes["exponent"], self.error(a)
-        with np.errstate(invalid="ignore", over="ignore"):
-            carried = p * ea * (a.size + ea) ** (p - 1) if p else np.zeros(node.shape)
-        return self._single(node, carried, p)
+        """The slope |p x^(p - 1)| is largest at an end of x's range; whole powers may be products and a division."""
+        p, ea, low = node.attributes["exponent"], self.error(a), self.lower(node.args[0])
+        if p == 0:
+            return self._single(node, np.zeros(node.shape))
+        with np.errstate(all="ignore"):
+            nearest = np.where(ea < low, low - ea, 0.0)
+            steepest = np.maximum(nearest ** (p - 1), (a.size + ea) ** (p - 1)) if p != 1 else 1.0
+            carried = np.where(ea == 0, 0.0, abs(p) * ea * steepest)
+        if isinstance(p, int):
+            return self._single(node, carried, p if p > 0 else abs(p) + ULPS["divide"])
+        return self._single(node, carried, ULPS["power"])
 
     def exp(self, node: Node, a: Sum) -> Sum:
         with np.errstate(invalid="ignore", over="ignore"):
@@ -200,6 +208,18 @@ class RoundingErrors:
         with np.errstate(all="ignore"):
             carried = np.where(ea < low, ea / (low - ea), np.inf)
         return self._single(node, carried, ULPS["log"])
+
+    def expm1(self, node: Node, a: Sum) -> Sum:
+        with np.errstate(invalid="ignore", over="ignore"):
+            carried = (self.upper(node) + 1) * np.expm1(self.error(a))
+        return self._single(node, carried, ULPS["expm1"])
+
+    def log1p(self, node: Node, a: Sum) -> Sum:
+        """The slope is 1 / (1 + x) = exp(-y) at most exp(|y|)."""
+        with np.errstate(all="ignore"):
+            moved = self.error(a) * np.exp(self.upper(node))
+            carried = np.where(moved < 1, -np.log1p(-moved), np.inf)
+        return self._single(node, carried, ULPS["log1p"])
 
     def sqrt(self, node: Node, a: Sum) -> Sum:
         ea, low = self.error(a), self.lower(node)
@@ -220,6 +240,51 @@ class RoundingErrors:
             nearest = np.maximum(self.lower(node.args[0]) - ea, 0.0)
             carried = ea * np.minimum(most, factor * np.exp(-rate * nearest))
         return self._single(node, carried, ulps)
+
+    def abs(self, node: Node, a: Sum) -> Sum:
+        return self._single(node, self.error(a))
+
+    def maximum(self, node: Node, a: Sum, b: Sum) -> Sum:
+        return self._single(node, np.maximum(self.error(a), self.error(b)))
+
+    def max(self, node: Node, a: Sum) -> Sum:
+        return self._single(node, np.max(self.error(a), axis=node.attributes["axes"]))
+
+    def lead(self, node: Node, a: Sum) -> Sum:
+        return self._single(node, 2 * np.max(self.error(a), axis=node.attributes["axes"], keepdims=True))
+
+    def peak(self, node: Node, a: Sum, lead: Sum) -> Sum:
+        flips = self.lower(node.args[1]) <= self.error(lead)
+        return self._single(node, np.broadcast_to(np.where(flips, 1.0, 0.0), node.shape))
+
+    def positive(self, node: Node, a: Sum) -> Sum:
+        """0 or 1, as the exact value or, where rounding may change the sign of a, possibly the other."""
+        if a.count <= 2 and not a.carried.any():  # a comparison of numbers as they were given is exact
+            return self._single(node, np.zeros(node.shape))
+        return self._single(node, np.where(self.lower(node.args[0]) <= self.error(a), 1.0, 0.0))
+
+    nonnegative = zero = positive
+
+    def where(self, node: Node, c: Sum, a: Sum, b: Sum) -> Sum:
+        ea, eb, swapped = self.error(a), self.error(b), a.size + b.size
+        with np.errstate(invalid="ignore"):
+            carried = np.where(c.carried > 0, ea + eb + swapped, np.where(c.size > 0, ea, eb))
+        return self._single(node, carried)
+
+    def take(self, node: Node, a: Sum) -> Sum:
+        return self._moved(a, lambda x: x.reshape(-1)[node.attributes["positions"]])
+
+    def scatter(self, node: Node, a: Sum) -> Sum:
+        positions = node.attributes["positions"]
+        moved = self._moved(a, lambda x: add_at(np.zeros(node.size), positions, x).reshape(node.shape))
+        return replace(moved, size=self.upper(node), count=a.count * multiplicity(positions))
+
+    def concat(self, node: Node, *parts: Sum) -> Sum:
+        axis = node.attributes["axis"]
+        size, carried, total = (
+            np.concatenate([getattr(part, name) for part in parts], axis) for name in ("size", "carried", "total")
+        )
+        return Sum(size, carried, total, max(part.count for part in parts))
 
 
 def arg_value(node: Node) -> Any:
