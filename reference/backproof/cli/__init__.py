@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 
 from backproof import InputError, __version__
-from backproof.cli import backends, conform, descend
+from backproof.cli import backends, check, conform, descend
 from backproof.cli.parser import Parser
 
-COMMANDS = (conform, descend, backends)
+COMMANDS = (conform, check, descend, backends)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

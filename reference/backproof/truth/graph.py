@@ -306,6 +306,22 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
     return sorted(found, key=lambda node: node.serial)
 
 
+def flatten(order: Sequence[Node]) -> list[tuple[Any, ...]]:
+    """Nodes, arguments first, as plain rows that can be sent, stored and compared."""
+    place = {node: i for i, node in enumerate(order)}
+    return [(n.op, tuple(place[arg] for arg in n.args), n.shape, n.attributes, n.line) for n in order]
+
+
+def rebuild(rows: Iterable[tuple[Any, ...]]) -> list[Node]:
+    """The nodes that `flatten` made the rows of."""
+    order: list[Node] = []
+    for op, places, shape, attributes, line in rows:
+        node = Node(op, tuple(order[i] for i in places), shape, **attributes)
+        node.line = line
+        order.append(node)
+    return order
+
+
 def evaluate(roots: Iterable[Node], arithmetic: Any) -> dict[Node, Any]:
     """Sweep the graph: the value of every reachable node, by `arithmetic`'s method for its operation."""
     values: dict[Node, Any] = {}

@@ -1,0 +1,129 @@
+"""Faults of values: a wrong operand in one rule, a stale value, a forward pass that was run differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from backproof.derivation.diagnosis.derivatives import UNARY, repeated
+from backproof.derivation.diagnosis.fault import Fault, Prediction, changed, whole
+from backproof.derivation.diagnosis.places import Places
+from backproof.derivation.diagnosis.sweeps import Sweeper
+from backproof.truth.floating import Floating
+from backproof.truth.graph import Node
+from backproof.truth.reverse import RULES
+
+USING = ("multiply", "divide", "matmul", *UNARY)  # rules that use values
+
+
+def operands(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
+    """Another value of the same shape in one operation's rule; in a loop's, at every step."""
+    distinct = _distinct(sweeper)
+    for node in sweeper.order:
+        if node.op not in USING or node not in sweeper.adjoint:
+            continue
+        slots = range(-1 if node.op in UNARY and node.op != "power" else 0, len(node.args))  # -1: the result itself
+        for slot in slots:
+            used = node if slot < 0 else node.args[slot]
+            for other in distinct.get(used.shape, []):
+                if not np.array_equal(sweeper.values[other], sweeper.values[used]):
+                    yield _operand(places, node, slot, used, other)
+
+
+def _distinct(sweeper: Sweeper) -> dict[tuple[int, ...], list[Node]]:
+    """The forward values by shape, each once."""
+    found: dict[tuple[int, ...], dict[bytes, Node]] = {}
+    for node in sweeper.order:
+        if node.op != "constant" and node.shape:
+            value = np.ascontiguousarray(sweeper.values[node])
+            found.setdefault(node.shape, {}).setdefault(value.tobytes(), node)
+    return {shape: list(nodes.values()) for shape, nodes in found.items()}
+
+
+def _operand(places: Places, node: Node, slot: int, used: Node, other: Node) -> Fault:
+    def predict(s: Sweeper) -> Prediction:
+        args = [s.values[a] for a in node.args]
+        y = s.values[node]
+        if slot < 0:
+            y = s.values[other]
+        else:
+            args[slot] = s.values[other]
+        with np.errstate(all="ignore"):
+            put = RULES[node.op](node, s.adjoint[node], y, *args)
+        seeds: dict[Node, Any] = {}
+        for arg, new, old in zip(node.args, put, s.locals(node), strict=True):
+            if arg in s.active and new is not None:
+                seeds[arg] = seeds.get(arg, 0) + new - old
+        return changed(s, s.propagate(seeds))
+
+    kind = "wrong-derivative" if node.op in UNARY else "wrong-operand"
+    if stale(used, other):
+        kind = "stale-value"
+    text = f"{places.name(other)} stands where {places.name(used)} belongs, in the rule of {places.operation(node)}"
+    return Fault(kind, text, node.line, predict, rank=2 if kind != "wrong-derivative" else 3)
+
+
+def stale(used: Node, other: Node) -> bool:
+    """Whether `other` is `used` at another time: before or after something was added, or at another step of a loop."""
+    if used.op == other.op and used.line and used.line == other.line:
+        return True
+    return _sums(used, other) or _sums(other, used)
+
+
+def _sums(later: Node, earlier: Node) -> bool:
+    while later.op in ("add", "subtract", "broadcast", "reshape"):
+        if earlier in later.args:
+            return later.op in ("add", "subtract")
+        later = next((a for a in later.args if a.op in ("add", "subtract")), later.args[0])
+    return False
+
+
+def stale_values(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
+    """A value taken from before an operation, or from another step, everywhere in the backward pass; and forwards too."""
+    steps = {node: nodes for nodes in repeated(sweeper) for node in nodes}
+    for node in sweeper.order:
+        if node not in sweeper.adjoint or not node.args or node is sweeper.loss:
+            continue
+        for other in node.args:
+            if other.shape == node.shape and other.op != "constant":
+                yield _forward(places, node, other)
+        others = [o for o in steps.get(node, ()) if o is not node]
+        for other in dict.fromkeys([*(a for a in node.args if a.shape == node.shape), *others]):
+            yield _replaced(places, {node: other}, "stale-value" if stale(node, other) else "wrong-operand")
+    for nodes in {id(group): group for group in steps.values()}.values():
+        for shift in (1, -1):
+            pairs = (
+                list(zip(nodes[shift:], nodes, strict=False))
+                if shift > 0
+                else list(zip(nodes, nodes[1:], strict=False))
+            )
+            yield _replaced(places, dict(pairs), "stale-value")
+
+
+def _replaced(places: Places, pairs: Mapping[Node, Node], kind: str) -> Fault:
+    def predict(s: Sweeper) -> Prediction:
+        values = s.values | {node: s.values[other] for node, other in pairs.items()}
+        with np.errstate(all="ignore"):
+            return whole(s.read(s.swept({}, values)))
+
+    node, other = next(iter(pairs.items()))
+    text = f"{places.name(other)} is used where {places.name(node)} belongs ({places.operation(node)})"
+    return Fault(kind, text, node.line, predict, rank=4)
+
+
+def _forward(places: Places, node: Node, other: Node) -> Fault:
+    def predict(s: Sweeper) -> Prediction:
+        values = dict(s.values)
+        with np.errstate(all="ignore"):
+            for later in s.order:
+                if later is node:
+                    values[later] = values[other]
+                elif later.args and any(values[a] is not s.values[a] for a in later.args):
+                    values[later] = getattr(Floating({}), later.op)(later, *(values[a] for a in later.args))
+            return whole(s.read(s.swept({}, values)))
+
+    lost = next((a for a in node.args if a is not other), node)
+    text = f"the forward values are those without {places.name(lost)} in {places.name(node)} ({places.operation(node)})"
+    return Fault("stale-value", text, node.line, predict, rank=5)

@@ -1,0 +1,95 @@
+"""Numeric sweeps of a traced loss, with local rules or values replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backproof.derivation.samples import Sample
+from backproof.truth.floating import Floating
+from backproof.truth.graph import Node, evaluate
+from backproof.truth.reverse import RULES, Rule, dependents, sweep
+
+Tensors = dict[str, Any]
+
+
+class Sweeper:
+    """One sample's graph in float64: forward values, adjoints, and what they become under a fault."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        trace = sample.graph.trace
+        self.targets = {name: trace.taps.get(name) or trace.inputs[name] for name in trace.gradients}
+        self.loss = trace.loss
+        self.order = [node for node in sample.graph.order if node.serial <= trace.loss.serial]
+        self.active = dependents(self.order, self.targets.values())
+        self.values: dict[Node, Any] = evaluate([trace.loss, *self.targets.values()], Floating(sample.arrays))
+        self.order = [node for node in self.order if node in self.values]
+        self._elementwise: dict[Node, dict[Node, Any]] = {}
+
+    def swept(self, replaced: Mapping[Node, Rule], values: Mapping[Node, Any] | None = None) -> dict[Node, Any]:
+        """Every node's adjoint, with rules replaced."""
+        adjoint: dict[Node, Any] = {self.loss: np.asarray(1.0)}
+        sweep(self.order, self.active, adjoint, self.values if values is None else values, replaced)
+        return adjoint
+
+    @cached_property
+    def adjoint(self) -> dict[Node, Any]:
+        return self.swept({})
+
+    @cached_property
+    def truth(self) -> Tensors:
+        return self.read(self.adjoint)
+
+    def read(self, adjoint: Mapping[Node, Any]) -> Tensors:
+        """The adjoints of the parameters and taps."""
+        return {n: adjoint[t] if t in adjoint else np.zeros(t.shape) for n, t in self.targets.items()}
+
+    def locals(self, node: Node) -> Any:
+        """What the right rule of `node` hands each argument."""
+        return RULES[node.op](node, self.adjoint[node], self.values[node], *(self.values[a] for a in node.args))
+
+    def propagate(self, seeds: Mapping[Node, Any]) -> Tensors:
+        """What adjoints `seeds`, put in at their nodes, add to the gradients: the sweep is linear in them."""
+        adjoint = dict(seeds)
+        last = max(node.serial for node in seeds)
+        below = [node for node in self.order if node.serial <= last]
+        sweep(below, self.active, adjoint, self.values, {})
+        return self.read(adjoint)
+
+    def flow(self, node: Node, i: int) -> Tensors:
+        """What reaches the gradients through argument `i` of `node`."""
+        return self.propagate({node.args[i]: self.locals(node)[i]})
+
+    def elementwise_below(self, y: Node) -> dict[Node, Any]:
+        """The nodes x that y is an elementwise function of, with its derivative dy/dx at every component."""
+        if y not in self._elementwise:
+            self._elementwise[y] = self._derivatives_below(y)
+        return self._elementwise[y]
+
+    def _derivatives_below(self, y: Node) -> dict[Node, Any]:
+        tainted: set[Node] = set()  # reached by other ways too: no elementwise function
+        adjoint: dict[Node, Any] = {y: np.ones(y.shape)}
+        for node in reversed([n for n in self.order if n.serial <= y.serial]):
+            if node in tainted and node.args:
+                tainted.update(a for a in node.args if a in self.active)
+            if node not in adjoint or node in tainted or not node.args:
+                continue
+            inside = [a for a in node.args if a in self.active]
+            if node.op not in ELEMENTWISE or any(a.shape != y.shape for a in inside):
+                tainted.update(inside)
+                continue
+            local = RULES[node.op](node, adjoint[node], self.values[node], *(self.values[a] for a in node.args))
+            for arg, g in zip(node.args, local, strict=True):
+                if g is not None and arg in self.active:
+                    adjoint[arg] = adjoint[arg] + g if arg in adjoint else g
+        return {x: d for x, d in adjoint.items() if x not in tainted and x is not y}
+
+
+ELEMENTWISE = frozenset(
+    ("add", "subtract", "negative", "multiply", "divide", "power", "exp", "expm1", "log", "log1p", "sqrt", "tanh")
+    + ("sigmoid", "abs", "maximum", "where")
+)
