@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
@@ -36,12 +37,10 @@ class FrameworkProcess:
         )
         theirs.close()
 
-    def send(self, arrays: Arrays, names: Sequence[str]) -> None:
+    def send(self, arrays: Mapping[str, Any], names: Sequence[str]) -> None:
         """Ask for the gradients by `names`."""
-        try:
+        with suppress(OSError):  # it died: receiving says so
             self._connection.send((arrays, list(names)))
-        except OSError:
-            pass  # it died: receiving says so
 
     def receive(self, seconds: float) -> Gradients | str:
         """The gradients, or why there are none."""

@@ -42,8 +42,8 @@ class Oracles:
     def ask(self, user: UserProcess, samples: Sequence[Sample]) -> dict[str, Any]:
         """What each oracle says of the first sample: agrees, disagrees, missing, or why it says nothing."""
         sample = samples[0]
-        for process in self._processes.values():
-            process.send(sample.arrays, [n for n in sample.truths if n in sample.graph.trace.inputs])
+        for started in self._processes.values():
+            started.send(sample.arrays, [n for n in sample.truths if n in sample.graph.trace.inputs])
         said: dict[str, Any] = {"complex step": _complex_step(user, sample)}
         for name in FRAMEWORKS:
             process = self._processes.get(name)

@@ -124,8 +124,8 @@ def _finding(g: Gradient) -> Iterator[Text]:
     if g.diagnosis:
         factor = f" {g.diagnosis.factor}" if g.diagnosis.factor else ""
         yield Text(f"  cause        {g.diagnosis.kind}{factor}", "bold")
-        for i, sentence in enumerate(g.diagnosis.text.split("; ")):
-            yield Text(f"    {sentence}" if i == 0 or len(sentence) < 70 else f"    {sentence}")
+        for sentence in g.diagnosis.text.split("; "):
+            yield Text(f"    {sentence}")
     elif g.reason:
         yield Text(f"  reason       {g.reason}")
 

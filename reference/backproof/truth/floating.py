@@ -30,10 +30,16 @@ class Floating:
     def constant(self, node: Node) -> Values:
         return np.asarray(node.attributes["value"], float)
 
-    add, subtract, multiply, divide = map(_ufunc, (np.add, np.subtract, np.multiply, np.divide))
-    negative, exp, log, sqrt, tanh = map(_ufunc, (np.negative, np.exp, np.log, np.sqrt, np.tanh))
-    log1p, expm1, abs, sigmoid = map(_ufunc, (np.log1p, np.expm1, np.abs, sigmoid))
-    maximum, matmul = map(_ufunc, (np.maximum, np.matmul))
+    add, subtract, multiply, divide = _ufunc(np.add), _ufunc(np.subtract), _ufunc(np.multiply), _ufunc(np.divide)
+    negative, exp, log, sqrt, tanh = (
+        _ufunc(np.negative),
+        _ufunc(np.exp),
+        _ufunc(np.log),
+        _ufunc(np.sqrt),
+        _ufunc(np.tanh),
+    )
+    log1p, expm1, abs, sigmoid = _ufunc(np.log1p), _ufunc(np.expm1), _ufunc(np.abs), _ufunc(sigmoid)
+    maximum, matmul = _ufunc(np.maximum), _ufunc(np.matmul)
     where = _ufunc(choices.where)
     positive = _ufunc(lambda x: (x > 0).astype(x.dtype))
     nonnegative = _ufunc(lambda x: (x >= 0).astype(x.dtype))

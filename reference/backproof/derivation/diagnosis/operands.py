@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -74,14 +75,14 @@ def stale(used: Node, other: Node) -> bool:
 
 def _sums(later: Node, earlier: Node) -> bool:
     while later.op in ("add", "subtract", "broadcast", "reshape"):
-        if earlier in later.args:
+        if any(a is earlier for a in later.args):
             return later.op in ("add", "subtract")
         later = next((a for a in later.args if a.op in ("add", "subtract")), later.args[0])
     return False
 
 
 def stale_values(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
-    """A value taken from before an operation, or from another step, everywhere in the backward pass; and forwards too."""
+    """A value taken from before an operation, or from another step, everywhere in the backward pass; and in the forward."""
     steps = {node: nodes for nodes in repeated(sweeper) for node in nodes}
     for node in sweeper.order:
         if node not in sweeper.adjoint or not node.args or node is sweeper.loss:
@@ -93,13 +94,8 @@ def stale_values(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
         for other in dict.fromkeys([*(a for a in node.args if a.shape == node.shape), *others]):
             yield _replaced(places, {node: other}, "stale-value" if stale(node, other) else "wrong-operand")
     for nodes in {id(group): group for group in steps.values()}.values():
-        for shift in (1, -1):
-            pairs = (
-                list(zip(nodes[shift:], nodes, strict=False))
-                if shift > 0
-                else list(zip(nodes, nodes[1:], strict=False))
-            )
-            yield _replaced(places, dict(pairs), "stale-value")
+        yield _replaced(places, {late: early for early, late in pairwise(nodes)}, "stale-value")
+        yield _replaced(places, dict(pairwise(nodes)), "stale-value")
 
 
 def _replaced(places: Places, pairs: Mapping[Node, Node], kind: str) -> Fault:

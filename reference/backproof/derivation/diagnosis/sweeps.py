@@ -22,7 +22,7 @@ class Sweeper:
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
         trace = sample.graph.trace
-        self.targets = {name: trace.taps.get(name) or trace.inputs[name] for name in trace.gradients}
+        self.targets = {n: trace.taps[n] if n in trace.taps else trace.inputs[n] for n in trace.gradients}
         self.loss = trace.loss
         self.order = [node for node in sample.graph.order if node.serial <= trace.loss.serial]
         self.active = dependents(self.order, self.targets.values())
@@ -90,6 +90,6 @@ class Sweeper:
 
 
 ELEMENTWISE = frozenset(
-    ("add", "subtract", "negative", "multiply", "divide", "power", "exp", "expm1", "log", "log1p", "sqrt", "tanh")
-    + ("sigmoid", "abs", "maximum", "where")
+    ("add", "subtract", "negative", "multiply", "divide", "power", "abs", "maximum", "where")
+    + ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid")
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,14 +98,12 @@ def examples(sweeper: Sweeper, places: Places, letters: dict[str, int]) -> Itera
     """Only some of the examples counted: `letters` are the sizes that no parameter has."""
     for letter, size in letters.items():
         for text, kept in _subsets(size):
-            yield Fault(
-                "missing-examples",
-                f"only some of the {letter} = {size} examples count: {text}",
-                None,
-                lambda s, size=size, kept=kept: whole(s.read(s.swept(_masked(s, size, kept)))),
-                "missing-examples",
-                1,
-            )
+            told = f"only some of the {letter} = {size} examples count: {text}"
+            yield Fault("missing-examples", told, None, partial(_counted, size, kept), "missing-examples", 1)
+
+
+def _counted(size: int, kept: Any, s: Sweeper) -> Prediction:
+    return whole(s.read(s.swept(_masked(s, size, kept))))
 
 
 def _subsets(size: int) -> Iterator[tuple[str, Any]]:
