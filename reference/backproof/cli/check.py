@@ -15,6 +15,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "backproof check my_derivation.py",
     )
     parser.add_argument("file", metavar="FILE.py", help="a derivation: shapes, params, loss(xp, ...), gradients(...)")
+    parser.add_argument(
+        "--gradients", default="gradients", metavar="NAME", help="the function to check (default: gradients)"
+    )
     parser.add_argument("--seed", type=natural, default=0, help="the seed of the samples (default: 0)")
     parser.add_argument(
         "--time-limit",
@@ -34,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_writable(arguments.json)
     if not 0 < arguments.time_limit < float("inf"):
         raise InputError(f"--time-limit is {arguments.time_limit}; it must be a positive number of seconds")
-    result = check(arguments.file, arguments.time_limit, arguments.seed)
+    result = check(arguments.file, arguments.time_limit, arguments.seed, hand=arguments.gradients)
     if arguments.json:
         write_json(arguments.json, as_json(result))
     results_console(arguments.json).print(render(result))

@@ -57,14 +57,14 @@ class Result:
         return as_html(self)
 
 
-def check(path: str, seconds: float = SECONDS, seed: int = 0, oracles: bool = True) -> Result:
-    """Check the derivation in the file `path`. Raises InputError where the file cannot be checked at all.
+def check(path: str, seconds: float = SECONDS, seed: int = 0, oracles: bool = True, hand: str = "gradients") -> Result:
+    """Check the derivation in the file `path`, its function `hand`. Raises InputError where the file cannot be checked at all.
 
     `seconds` limits every call into the file; `oracles` asks PyTorch, JAX and the complex step too.
     """
     start = time.perf_counter()
     with UserProcess(path, seconds) as user, Oracles(path) if oracles else nullcontext() as others:
-        description = user.load()
+        description = user.load(hand)
         model = Model(description["name"], description["shapes"], tuple(description["params"]), _none, _none)
         samples, notes = _decided(draw(user, model, seed))
         if not samples:

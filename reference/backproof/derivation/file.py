@@ -56,8 +56,8 @@ class Derivation:
         return {name: np.array(value, np.float64) for name, value in drawn.items()}
 
 
-def load(path: str) -> Derivation:
-    """Load the file. Raises InputError, of one line, for whatever is wrong with it."""
+def load(path: str, hand: str = "gradients") -> Derivation:
+    """Load the file, its function `hand` being the hand derivation. Raises InputError, of one line, for whatever is wrong with it."""
     module = _module(path)
     name = Path(path).stem
     shapes, params = (_get(module, attribute) for attribute in ("shapes", "params"))
@@ -72,9 +72,9 @@ def load(path: str) -> Derivation:
     for parameter in params:
         if parameter not in shapes:
             raise InputError(f"params names {parameter}, which is no name in shapes ({', '.join(shapes)})")
-    loss, gradients = (_get(module, attribute) for attribute in ("loss", "gradients"))
+    loss, gradients = (_get(module, attribute) for attribute in ("loss", hand))
     taps = _check_signature("loss", loss, shapes, ("tap",))
-    _check_signature("gradients", gradients, shapes, ())
+    _check_signature(hand, gradients, shapes, ())
     sample = getattr(module, "sample", None)
     model = Model(name, dict(shapes), tuple(params), _with_tap(loss), _by_name(gradients))
     return Derivation(path, model, sample, taps)
@@ -95,7 +95,7 @@ def _get(module: ModuleType, name: str) -> Any:
     if not hasattr(module, name):
         raise InputError(f"there is no `{name}` in it; a derivation has shapes, params, loss and gradients")
     value = getattr(module, name)
-    if name in ("loss", "gradients") and not callable(value):
+    if name not in ("shapes", "params") and not callable(value):
         raise InputError(f"`{name}` is a {type(value).__name__}; it must be a function")
     return value
 

@@ -45,9 +45,9 @@ class UserProcess:
         self._process.wait()
         self._connection.close()
 
-    def load(self) -> dict[str, Any]:
-        """Name, shapes, params and source of the file."""
-        description: dict[str, Any] = self.ask("load", str(Path(self.path).resolve()))
+    def load(self, hand: str = "gradients") -> dict[str, Any]:
+        """Name, shapes, params and source of the file, whose function `hand` is the hand derivation."""
+        description: dict[str, Any] = self.ask("load", str(Path(self.path).resolve()), hand)
         return description
 
     def ask(self, what: str, *arguments: Any) -> Any:
