@@ -13,6 +13,8 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -20,13 +22,14 @@ import numpy as np
 from backproof.errors import InputError
 
 Shape = tuple[int, ...]
+Span = tuple[int, int, int, int]  # line, column, end line, end column
 _serial = itertools.count()
 _traced_files: list[str] = []
 
 
 @contextmanager
 def source_lines(path: str) -> Iterator[None]:
-    """Nodes made within this block remember the line of the file `path` that made them."""
+    """Nodes made within this block remember the expression in the file `path` that made them."""
     _traced_files.append(path)
     try:
         yield
@@ -34,23 +37,31 @@ def source_lines(path: str) -> Iterator[None]:
         _traced_files.pop()
 
 
-def _line() -> int | None:
+def _span() -> Span | None:
     frame = sys._getframe(2) if _traced_files else None
     while frame is not None and frame.f_code.co_filename != _traced_files[-1]:
         frame = frame.f_back
-    return None if frame is None else frame.f_lineno
+    if frame is None:
+        return None
+    line, end_line, column, end_column = _positions(frame.f_code)[frame.f_lasti // 2]
+    return line or frame.f_lineno, column or 0, end_line or frame.f_lineno, end_column or 0
+
+
+@cache
+def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
+    return list(code.co_positions())
 
 
 class Node:
     """One operation of the graph; arithmetic on nodes makes nodes, as arithmetic on arrays makes arrays."""
 
-    __slots__ = ("args", "attributes", "line", "op", "serial", "shape")
+    __slots__ = ("args", "attributes", "op", "serial", "shape", "span")
     __array_ufunc__ = None  # NumPy arrays on the left leave the operation to us
 
     def __init__(self, op: str, args: tuple[Node, ...], shape: Shape, **attributes: Any) -> None:
         self.op, self.args, self.shape, self.attributes = op, args, shape, attributes
         self.serial = next(_serial)  # arguments come before what is made of them
-        self.line = _line()  # of the file being traced, if there is one
+        self.span = _span()  # the expression, in the file being traced, that made it
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.shape}>"
@@ -75,6 +86,11 @@ class Node:
         from backproof.truth.moves import take
 
         return take(self, index)
+
+    @property
+    def line(self) -> int | None:
+        """The line of the file being traced that made it."""
+        return self.span[0] if self.span else None
 
     @property
     def ndim(self) -> int:
@@ -309,15 +325,15 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
 def flatten(order: Sequence[Node]) -> list[tuple[Any, ...]]:
     """Nodes, arguments first, as plain rows that can be sent, stored and compared."""
     place = {node: i for i, node in enumerate(order)}
-    return [(n.op, tuple(place[arg] for arg in n.args), n.shape, n.attributes, n.line) for n in order]
+    return [(n.op, tuple(place[arg] for arg in n.args), n.shape, n.attributes, n.span) for n in order]
 
 
 def rebuild(rows: Iterable[tuple[Any, ...]]) -> list[Node]:
     """The nodes that `flatten` made the rows of."""
     order: list[Node] = []
-    for op, places, shape, attributes, line in rows:
+    for op, places, shape, attributes, span in rows:
         node = Node(op, tuple(order[i] for i in places), shape, **attributes)
-        node.line = line
+        node.span = span
         order.append(node)
     return order
 

@@ -43,6 +43,15 @@ FORMULAS: dict[str, Formula] = {
     "the derivative times {y}": lambda x, y, d: d * y,
     "the derivative over {x}": lambda x, y, d: d / x,
 }
+DERIVATIVES = {
+    "sigmoid": "{y} (1 - {y})",
+    "tanh": "1 - {y}^2",
+    "exp": "{y}",
+    "log": "1/{x}",
+    "sqrt": "1/(2 {y})",
+    "abs": "the sign of {x}",
+    "maximum": "1 where {x} is the larger",
+}
 UNARY = ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "abs", "maximum", "power")
 LONGEST = 12  # operations in an expression whose derivative is tried as one
 
@@ -54,9 +63,27 @@ def derivatives(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
             for x, d in list(sweeper.elementwise_below(y).items())[:LONGEST]:
                 if np.ptp(d) > 0 or y.op == "maximum":
                     yield from _pairs(sweeper, places, x, y)
+            if y.op == "where":
+                yield from _branches(places, y)
     for nodes in repeated(sweeper):
         if nodes[0].op in UNARY:
             yield from _everywhere(places, nodes)
+
+
+def _branches(places: Places, y: Node) -> Iterator[Fault]:
+    """A choice differentiated as if it had always been made the same way, or the other way round."""
+    ways: dict[str, Callable[[Any], Any]] = {
+        "its first branch everywhere": np.ones_like,
+        "its second branch everywhere": np.zeros_like,
+        "the branch that was not taken": lambda c: 1 - c,
+    }
+    for way, choose in ways.items():
+
+        def rule(node: Node, g: Any, y: Any, c: Any, a: Any, b: Any, choose: Any = choose) -> Any:
+            return RULES["where"](node, g, y, choose(c), a, b)
+
+        text = f"the derivative of {places.name(y)} is that of {way}"
+        yield Fault("wrong-derivative", text, y.line, _sweep({y: rule}), rank=1)
 
 
 def _operand(y: Node, sweeper: Sweeper) -> Node:
@@ -67,8 +94,8 @@ def repeated(sweeper: Sweeper) -> list[list[Node]]:
     """Nodes of one operation on one line, where the loss made several: a loop's steps."""
     groups: dict[Any, list[Node]] = {}
     for node in sweeper.order:
-        if node in sweeper.adjoint and node.line:
-            groups.setdefault((node.op, node.line, node.shape), []).append(node)
+        if node in sweeper.adjoint and node.span:
+            groups.setdefault((node.op, node.span, node.shape), []).append(node)
     return [nodes for nodes in groups.values() if len(nodes) > 1]
 
 
@@ -118,8 +145,10 @@ def _at_result(s: Sweeper, nodes: list[Node]) -> Prediction:
 def _fault(places: Places, name: str, x: Node, y: Node, predict: Callable[[Sweeper], Prediction]) -> Fault:
     what = places.operation(y)
     if name == "1":
-        text = f"the derivative of {places.name(y)} by {places.name(x)} is left out ({what})"
+        right = DERIVATIVES.get(y.op, "") if y.args and y.args[0] is x else ""
+        right = f", {right.format(x=places.name(x), y=places.name(y))}" if right else ""
+        text = f"yours lacks the derivative of {places.name(y)} by {places.name(x)}{right} ({what})"
         return Fault("missing-derivative", text, y.line, predict, rank=0)
     put = name.format(x=places.name(x), y=places.name(y))
-    text = f"the derivative of {places.name(y)} by {places.name(x)} ({what}) is not {put}, as yours has it"
+    text = f"yours has {put} for the derivative of {places.name(y)} by {places.name(x)} ({what})"
     return Fault("wrong-derivative", text, y.line, predict, rank=2 if "derivative" in name else 1)

@@ -52,7 +52,8 @@ class Diagnostician:
                 found[name] = simple
         rest = [name for name in wrong if name not in found]
         if rest:
-            found |= self._by_faults(rest)
+            with np.errstate(all="ignore"):  # a wrong rule may divide by zero
+                found |= self._by_faults(rest)
         return found
 
     def _simple(self, name: str) -> Diagnosis | None:
@@ -92,11 +93,15 @@ class Diagnostician:
         return None
 
     def _another(self, name: str) -> Diagnosis | None:
-        for other in self.samples[0].truths:
-            if other != name and all(
-                s.truths[other].shape == s.answers[name].shape
-                and np.abs(s.answers[name] - s.truths[other]).max() <= self._tolerance(s, other)
-                for s in self.samples
+        for other in self.model.params:
+            if (
+                name in self.model.params
+                and other != name
+                and all(
+                    s.truths[other].shape == s.answers[name].shape
+                    and np.abs(s.answers[name] - s.truths[other]).max() <= self._tolerance(s, other)
+                    for s in self.samples
+                )
             ):
                 return Diagnosis("key", f"yours is the gradient of {other}")
         return None

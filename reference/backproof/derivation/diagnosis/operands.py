@@ -31,6 +31,34 @@ def operands(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
             for other in distinct.get(used.shape, []):
                 if not np.array_equal(sweeper.values[other], sweeper.values[used]):
                     yield _operand(places, node, slot, used, other)
+    groups = repeated(sweeper)
+    for nodes in groups:
+        if nodes[0].op in USING:
+            for slot in range(len(nodes[0].args)):
+                for others in groups:
+                    if len(others) == len(nodes) and others[0].shape == nodes[0].args[slot].shape:
+                        yield _operand_everywhere(places, nodes, slot, others)
+
+
+def _operand_everywhere(places: Places, nodes: list[Node], slot: int, others: list[Node]) -> Fault:
+    """In every step of a loop, the value of the same step's `other` where another belongs."""
+    instead = dict(zip(nodes, others, strict=True))
+
+    def predict(s: Sweeper) -> Prediction:
+        def rule(node: Node, g: Any, y: Any, *args: Any) -> Any:
+            put = [*args[:slot], s.values[instead[node]], *args[slot + 1 :]]
+            return RULES[node.op](node, g, y, *put)
+
+        with np.errstate(all="ignore"):
+            return whole(s.read(s.swept(dict.fromkeys(nodes, rule))))
+
+    node, other = nodes[-1], others[-1]
+    used = node.args[slot]
+    kind = "stale-value" if stale(used, other) else "wrong-operand"
+    what = f"{places.name(other)} of this step stands where {places.name(used)} of the step before belongs"
+    if kind == "wrong-operand":
+        what = f"{places.name(other)} stands where {places.name(used)} belongs"
+    return Fault(kind, f"{what}, in the rule of {places.operation(node)}, at every step", node.line, predict, rank=2)
 
 
 def _distinct(sweeper: Sweeper) -> dict[tuple[int, ...], list[Node]]:
@@ -68,7 +96,7 @@ def _operand(places: Places, node: Node, slot: int, used: Node, other: Node) -> 
 
 def stale(used: Node, other: Node) -> bool:
     """Whether `other` is `used` at another time: before or after something was added, or at another step of a loop."""
-    if used.op == other.op and used.line and used.line == other.line:
+    if used.op == other.op and used.span and used.span == other.span:
         return True
     return _sums(used, other) or _sums(other, used)
 

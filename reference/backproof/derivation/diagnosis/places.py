@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from backproof.truth.graph import Node
+from backproof.truth.graph import Node, Span
 from backproof.truth.trace import Trace
 
 
@@ -17,9 +17,8 @@ class Places:
         self.named: dict[Node, str] = {}
         spans = _assignments(source)
         for node, following in zip(order, [*order[1:], None], strict=True):
-            span = spans.get(node.line or 0)
-            if span and (following is None or spans.get(following.line or 0) != span or following.serial < node.serial):
-                self.named[node] = span
+            if node.span in spans and (following is None or following.span != node.span):
+                self.named[node] = spans[node.span]
         self.named |= {node: name for nodes in (trace.taps, trace.inputs) for name, node in nodes.items()}
         self.named[trace.loss] = "the loss"
 
@@ -27,7 +26,14 @@ class Places:
         """What a person calls the node's value."""
         while node not in self.named and node.op in ("broadcast", "reshape") and node.args:
             node = node.args[0]
-        return self.named.get(node) or f"the {self.operation(node)}"
+        return self.named.get(node) or self._expression(node) or f"the {self.operation(node)}"
+
+    def _expression(self, node: Node) -> str | None:
+        if not node.span or node.span[0] != node.span[2] or node.span[0] > len(self.lines):
+            return None
+        line, start, _, stop = node.span
+        text = self.lines[line - 1].encode()[start:stop].decode(errors="replace")
+        return f"`{text}`" if 0 < len(text) <= 40 else None
 
     def operation(self, node: Node) -> str:
         """The node's operation, and its line."""
@@ -41,11 +47,12 @@ class Places:
         return f"line {line}: {self.lines[line - 1].split('#')[0].strip()}"
 
 
-def _assignments(source: str) -> dict[int, str]:
-    """Line -> the one name that its assignment gives."""
-    spans = {}
+def _assignments(source: str) -> dict[Span | None, str]:
+    """Expression -> the name it is assigned to."""
+    spans: dict[Span | None, str] = {}
     for statement in ast.walk(ast.parse(source)):
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1):
-                spans[line] = statement.targets[0].id
+            value = statement.value
+            end = (value.end_lineno or value.lineno, value.end_col_offset or 0)
+            spans[value.lineno, value.col_offset, *end] = statement.targets[0].id
     return spans

@@ -28,7 +28,15 @@ class Sweeper:
         self.active = dependents(self.order, self.targets.values())
         self.values: dict[Node, Any] = evaluate([trace.loss, *self.targets.values()], Floating(sample.arrays))
         self.order = [node for node in self.order if node in self.values]
+        self.active -= self._stabilisers()
         self._elementwise: dict[Node, dict[Node, Any]] = {}
+
+    def _stabilisers(self) -> set[Node]:
+        """Maxima through which nothing flows on balance, as in a stable logsumexp: people take them for constants."""
+        found = [node for node in self.order if node.op == "max" and node in self.active]
+        adjoint = self.swept({}) if found else {}
+        largest = max((float(np.max(np.abs(g))) for g in adjoint.values()), default=0.0)
+        return {n for n in found if n in adjoint and np.abs(adjoint[n]).max() <= 2.0**-40 * largest}
 
     def swept(self, replaced: Mapping[Node, Rule], values: Mapping[Node, Any] | None = None) -> dict[Node, Any]:
         """Every node's adjoint, with rules replaced."""

@@ -34,7 +34,7 @@ def _term(places: Places, node: Node, i: int) -> Fault:
         flow = s.flow(node, i)
         return exchanged(s, flow, flow)
 
-    return _missing(places, node, node.args[i], predict, rank=3)
+    return _missing(places, node, node.args[i], predict, rank=-1)
 
 
 def _terms(places: Places, nodes: list[Node], i: int) -> Fault:
@@ -45,7 +45,7 @@ def _terms(places: Places, nodes: list[Node], i: int) -> Fault:
         without = s.read(s.swept(dict.fromkeys(nodes, rule)))
         return Prediction(without, {name: value - without[name] for name, value in s.truth.items()})
 
-    return _missing(places, nodes[0], nodes[0].args[i], predict, rank=4)
+    return _missing(places, nodes[0], nodes[0].args[i], predict, rank=-1)
 
 
 def _missing(places: Places, node: Node, arg: Node, predict: Any, rank: int) -> Fault:
