@@ -57,33 +57,42 @@ class Result:
         return as_html(self)
 
 
+class Session:
+    """A file in its process, with the samples and the truth there; any function of it can be judged against them."""
+
+    def __init__(self, user: UserProcess, seed: int = 0, hand: str = "gradients") -> None:
+        description = user.load(hand)
+        self.user, self.seed, self.source = user, seed, description["source"]
+        self.model = Model(description["name"], description["shapes"], tuple(description["params"]), _none, _none)
+        self.samples, self.notes = _decided(draw(user, self.model, seed))
+
+    def judge(self, hand: str = "gradients") -> dict[str, Gradient]:
+        """The gradients that the function `hand` of the file returns, judged and diagnosed. Raises InputError."""
+        if not self.samples:
+            return {name: _kink(name, self.model, self.notes[0]) for name in self.model.params}
+        for sample in self.samples:
+            sample.answers = self.user.ask("gradients", sample.arrays, "float64", hand)
+        return _judged(self, hand)
+
+
 def check(path: str, seconds: float = SECONDS, seed: int = 0, oracles: bool = True, hand: str = "gradients") -> Result:
-    """Check the derivation in the file `path`, its function `hand`. Raises InputError where the file cannot be checked at all.
+    """Check the derivation in the file `path`, its function `hand`. Raises InputError where it cannot be checked.
 
     `seconds` limits every call into the file; `oracles` asks PyTorch, JAX and the complex step too.
     """
     start = time.perf_counter()
     with UserProcess(path, seconds) as user, Oracles(path) if oracles else nullcontext() as others:
-        description = user.load(hand)
-        model = Model(description["name"], description["shapes"], tuple(description["params"]), _none, _none)
-        samples, notes = _decided(draw(user, model, seed))
-        if not samples:
-            gradients = {n: _kink(n, model, notes[0]) for n in model.params}
-            return _result(path, gradients, {}, notes, start)
-        for sample in samples:
-            sample.answers = user.ask("gradients", sample.arrays, "float64")
-        gradients = _judged(user, model, description["source"], samples, seed)
-        said = others.ask(user, samples) if others else {}
-        return _result(path, gradients, {"certified": _certified(samples), **said}, notes, start)
+        session = Session(user, seed, hand)
+        gradients = session.judge(hand)
+        said: dict[str, Any] = {}
+        if session.samples:
+            said = {"certified": _certified(session.samples), **(others.ask(user, session.samples) if others else {})}
+        verdict = max((g.verdict for g in gradients.values()), key=lambda v: v.gravity)
+        return Result(path, verdict, gradients, said, session.notes, time.perf_counter() - start)
 
 
 def _none(*_: Any, **__: Any) -> Any:
     raise AssertionError("the user's functions run in the user's process")
-
-
-def _result(path: str, gradients: dict[str, Gradient], oracles: Any, notes: Sequence[str], start: float) -> Result:
-    verdict = max((g.verdict for g in gradients.values()), key=lambda v: v.gravity)
-    return Result(path, verdict, gradients, oracles, notes, time.perf_counter() - start)
 
 
 def _decided(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
@@ -114,7 +123,8 @@ def _certified(samples: Sequence[Sample]) -> dict[str, Any]:
     return {"status": "agrees", "samples": len(samples), "digits": int(-np.log10(max(worst, 1e-300)))}
 
 
-def _judged(user: UserProcess, model: Model, source: str, samples: list[Sample], seed: int) -> dict[str, Gradient]:
+def _judged(session: Session, hand: str) -> dict[str, Gradient]:
+    model, samples = session.model, session.samples
     malformed: dict[str, Gradient] = {}
     for sample in samples:
         for name, diagnosis in form(model, sample, sample.answers).items():
@@ -126,13 +136,13 @@ def _judged(user: UserProcess, model: Model, source: str, samples: list[Sample],
     names = [n for n in samples[0].graph.trace.gradients if n in samples[0].answers and n not in malformed]
     for sample in samples:
         sample.answers = {name: sample.answers[name][0] for name in names}
-    judged = _weighed(user, model, samples, {name: _value(model, name, samples) for name in names}, seed)
+    judged = _weighed(session, hand, {name: _value(model, name, samples) for name in names})
     wrong = [n for n, g in judged.items() if g.verdict is Verdict.FAIL and g.diagnosis is None]
     if wrong:
         from backproof.derivation.diagnosis.chain import steps
 
         finite = [s for s in samples if all(np.isfinite(s.answers[n]).all() for n in names)]
-        found = Diagnostician(model, source, finite or samples).diagnose(wrong)
+        found = Diagnostician(model, session.source, finite or samples).diagnose(wrong)
         found = steps(samples[0], judged, found)
         judged |= {name: replace(judged[name], diagnosis=diagnosis) for name, diagnosis in found.items()}
     everything = {**judged, **malformed}
@@ -162,17 +172,15 @@ def _exceeds(judgement: Judgement) -> bool:
     return judgement.error is not None and judgement.bound is not None and judgement.error > judgement.bound
 
 
-def _weighed(
-    user: UserProcess, model: Model, samples: Sequence[Sample], judged: dict[str, Gradient], seed: int
-) -> dict[str, Gradient]:
+def _weighed(session: Session, hand: str, judged: dict[str, Gradient]) -> dict[str, Gradient]:
     """Errors beyond the bound are weighed on the precision ladder: a mistake fails, rounding does not."""
     beyond = [n for n, g in judged.items() if g.judgement and _exceeds(g.judgement)]
     if not beyond:
         return judged
     climbs = []
-    for sample in [*_exact(user, model, seed), samples[0]]:
+    for sample in [*_exact(session.user, session.model, session.seed), session.samples[0]]:
         try:
-            climbs.append(climb(user, sample))
+            climbs.append(climb(session.user, sample, hand))
         except Undecided:
             continue
     return {name: _weigh(g, [c.cause(name) for c in climbs]) if name in beyond else g for name, g in judged.items()}

@@ -57,7 +57,7 @@ def _answers(derivation: Derivation) -> dict[str, Callable[..., Any]]:
     return {
         "trace": lambda dims: _trace(derivation, dims),
         "draw": derivation.draw,
-        "gradients": lambda arrays, dtype: _gradients(derivation, arrays, dtype),
+        "gradients": lambda arrays, dtype, hand: _gradients(derivation.hand(hand), arrays, dtype),
         "complex step": lambda arrays, direction: complex_step.along(derivation.model.loss, arrays, direction),
     }
 
@@ -88,8 +88,8 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _gradients(derivation: Derivation, arrays: Arrays, dtype: str) -> dict[str, Values]:
-    first, second = (derivation.model.gradients(**_cast(arrays, dtype)) for _ in range(2))
+def _gradients(gradients: Callable[..., Any], arrays: Arrays, dtype: str) -> dict[str, Values]:
+    first, second = (gradients(**_cast(arrays, dtype)) for _ in range(2))
     if not isinstance(first, Mapping):
         raise InputError(f"gradients returns a {type(first).__name__}; it must return a dict by parameter's name")
     found = {str(name): _values(value) for name, value in first.items()}

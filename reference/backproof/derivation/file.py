@@ -27,9 +27,16 @@ class Derivation:
     """What a file says. `model` has its loss and gradients; `sample` and `tap` are optional in the file."""
 
     path: str
+    module: ModuleType
     model: Model
     sample: Callable[..., Any] | None
     taps: bool
+
+    def hand(self, name: str) -> Callable[..., Any]:
+        """The hand derivation by this name, taking every array. Raises InputError."""
+        function = _get(self.module, name)
+        _check_signature(name, function, self.model.shapes, ())
+        return _by_name(function)
 
     def draw(self, dims: Dims, seed: int) -> Arrays:
         """Arrays of float64 for these sizes: standard normals, or what `sample` returns. Raises InputError."""
@@ -57,7 +64,7 @@ class Derivation:
 
 
 def load(path: str, hand: str = "gradients") -> Derivation:
-    """Load the file, its function `hand` being the hand derivation. Raises InputError, of one line, for whatever is wrong with it."""
+    """Load the file, whose function `hand` is the derivation. Raises InputError for whatever is wrong with it."""
     module = _module(path)
     name = Path(path).stem
     shapes, params = (_get(module, attribute) for attribute in ("shapes", "params"))
@@ -77,7 +84,7 @@ def load(path: str, hand: str = "gradients") -> Derivation:
     _check_signature(hand, gradients, shapes, ())
     sample = getattr(module, "sample", None)
     model = Model(name, dict(shapes), tuple(params), _with_tap(loss), _by_name(gradients))
-    return Derivation(path, model, sample, taps)
+    return Derivation(path, module, model, sample, taps)
 
 
 def _module(path: str) -> ModuleType:

@@ -55,15 +55,15 @@ class Climb:
         return Cause.MISTAKE
 
 
-def climb(user: UserProcess, sample: Sample) -> Climb:
-    """Run the gradients at every rung, on the sample's arrays rounded to float32 first, so that all see the same."""
+def climb(user: UserProcess, sample: Sample, hand: str) -> Climb:
+    """Run the function `hand` at every rung, on the sample's arrays rounded to float32 first, so that all see the same."""
     arrays = {name: np.asarray(value, np.float32).astype(np.float64) for name, value in sample.arrays.items()}
     same = Sample(sample.graph, sample.seed, arrays)
     truth = {name: quantity.value for name, quantity in same.quantities.items()}
     errors: dict[str, dict[str, float]] = {}
     for rung in RUNGS:
         try:
-            answers = user.ask("gradients", arrays, rung)
+            answers = user.ask("gradients", arrays, rung, hand)
         except InputError:
             continue  # some functions know no long double
         for name, (values, dtype) in answers.items():

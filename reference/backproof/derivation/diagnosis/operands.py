@@ -110,7 +110,7 @@ def _sums(later: Node, earlier: Node) -> bool:
 
 
 def stale_values(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
-    """A value taken from before an operation, or from another step, everywhere in the backward pass; and in the forward."""
+    """A value from before an operation, or from another step, wherever the backward pass uses it, or forwards too."""
     steps = {node: nodes for nodes in repeated(sweeper) for node in nodes}
     for node in sweeper.order:
         if node not in sweeper.adjoint or not node.args or node is sweeper.loss:

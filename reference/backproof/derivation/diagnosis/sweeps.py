@@ -97,7 +97,5 @@ class Sweeper:
         return {x: d for x, d in adjoint.items() if x not in tainted and x is not y}
 
 
-ELEMENTWISE = frozenset(
-    ("add", "subtract", "negative", "multiply", "divide", "power", "abs", "maximum", "where")
-    + ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid")
-)
+_ARITHMETIC = {"add", "subtract", "negative", "multiply", "divide", "power", "abs", "maximum", "where"}
+ELEMENTWISE = _ARITHMETIC | {"exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid"}
