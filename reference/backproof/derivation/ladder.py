@@ -56,7 +56,7 @@ class Climb:
 
 
 def climb(user: UserProcess, sample: Sample, hand: str) -> Climb:
-    """Run the function `hand` at every rung, on the sample's arrays rounded to float32 first, so that all see the same."""
+    """Run the function `hand` at every rung, on the sample's arrays rounded to float32, so that all see the same."""
     arrays = {name: np.asarray(value, np.float32).astype(np.float64) for name, value in sample.arrays.items()}
     same = Sample(sample.graph, sample.seed, arrays)
     truth = {name: quantity.value for name, quantity in same.quantities.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.derivation.diagnosis.fault import Fault, Prediction, changed, whole
+from backproof.derivation.diagnosis.fault import Fault, Prediction, exchanged, whole
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import ELEMENTWISE, Sweeper
 from backproof.truth.graph import Node
@@ -64,13 +64,13 @@ def derivatives(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
                 if np.ptp(d) > 0 or y.op == "maximum":
                     yield from _pairs(sweeper, places, x, y)
             if y.op == "where":
-                yield from _branches(places, y)
+                yield from _branches(sweeper, places, y)
     for nodes in repeated(sweeper):
         if nodes[0].op in UNARY:
             yield from _everywhere(places, nodes)
 
 
-def _branches(places: Places, y: Node) -> Iterator[Fault]:
+def _branches(sweeper: Sweeper, places: Places, y: Node) -> Iterator[Fault]:
     """A choice differentiated as if it had always been made the same way, or the other way round."""
     ways: dict[str, Callable[[Any], Any]] = {
         "its first branch everywhere": np.ones_like,
@@ -84,6 +84,17 @@ def _branches(places: Places, y: Node) -> Iterator[Fault]:
 
         text = f"the derivative of {places.name(y)} is that of {way}"
         yield Fault("wrong-derivative", text, y.line, _sweep({y: rule}), rank=1)
+    for other in sweeper.order:
+        if other.shape == y.shape and other.op != "constant":
+
+            def by_other(s: Sweeper, other: Node = other) -> Prediction:
+                def rule(node: Node, g: Any, y: Any, c: Any, a: Any, b: Any) -> Any:
+                    return RULES["where"](node, g, y, s.values[other] > 0, a, b)
+
+                return whole(s.read(s.swept({y: rule})))
+
+            text = f"the branch of {places.name(y)} is chosen by the sign of {places.name(other)}"
+            yield Fault("wrong-operand", text, y.line, by_other, rank=3)
 
 
 def _operand(y: Node, sweeper: Sweeper) -> Node:
@@ -106,7 +117,7 @@ def _pairs(sweeper: Sweeper, places: Places, x: Node, y: Node) -> Iterator[Fault
             d = s.elementwise_below(y)[x]
             with np.errstate(all="ignore"):
                 put = formula(s.values[x], s.values[y], d)
-            return changed(s, s.propagate({x: s.adjoint[y] * (put - d)}))
+            return exchanged(s, s.elementwise_flow(x, y), s.propagate({x: s.adjoint[y] * put}))
 
         yield _fault(places, name, x, y, predict)
     if y.args[0] is x and y.op in UNARY:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.derivation.diagnosis import derivatives, operands, terms
+from backproof.derivation.diagnosis import derivatives, forward, operands, scaled, terms
 from backproof.derivation.diagnosis.factor import identify
 from backproof.derivation.diagnosis.fault import Fault, fit, holds
 from backproof.derivation.diagnosis.places import Places
@@ -60,14 +60,14 @@ class Diagnostician:
         pairs = [(s.answers[name], s.truths[name]) for s in self.samples]
         if all(not u.any() for u, _ in pairs):
             return Diagnosis("zero", "it is zero everywhere")
-        return self._factor(name) or self._transposed(name) or self._another(name)
+        return self._factor(name) or self._transposed(name)
 
     def _factor(self, name: str) -> Diagnosis | None:
         points, widest = [], 0.0
         for s in self.samples:
             u, t, tolerance = s.answers[name], s.truths[name], self._tolerance(s, name)
             c = fit(u, np.zeros_like(t), t, tolerance)
-            if c is None:
+            if not c:  # none, or zero on this sample alone
                 return None
             points.append((self._letters(s), c))
             widest = max(widest, tolerance / float(np.abs(u).max()))
@@ -123,11 +123,22 @@ class Diagnostician:
         yield from terms.examples(sweeper, self.places, letters)
         yield from operands.operands(sweeper, self.places)
         yield from operands.stale_values(sweeper, self.places)
+        yield from forward.forwards(sweeper, self.places)
 
     def _by_faults(self, wrong: Sequence[str]) -> dict[str, Diagnosis]:
         sweepers = [Sweeper(sample) for sample in self.same]
+        found = self._best(wrong, self._faults(sweepers[0]), sweepers)
+        found |= {
+            name: other for name in wrong if name not in found and (other := self._another(name) or self._few(name))
+        }
+        rest = [name for name in wrong if name not in found]
+        if rest:
+            found |= self._best(rest, scaled.scaled(sweepers[0], self.places), sweepers)
+        return {name: found.get(name) or Diagnosis("unknown", UNKNOWN) for name in wrong}
+
+    def _best(self, wrong: Sequence[str], faults: Iterator[Fault], sweepers: Sequence[Sweeper]) -> dict[str, Diagnosis]:
         best: dict[str, tuple[Any, Diagnosis]] = {}
-        for number, fault in enumerate(self._faults(sweepers[0])):
+        for number, fault in enumerate(faults):
             explained = self._explained(fault, sweepers)
             for name in wrong:
                 if name in explained:
@@ -137,9 +148,7 @@ class Diagnostician:
                     key = (not plain, -len(explained), fault.rank, number)
                     if told and (name not in best or key < best[name][0]):
                         best[name] = (key, told)
-        return {
-            name: best[name][1] if name in best else self._few(name) or Diagnosis("unknown", UNKNOWN) for name in wrong
-        }
+        return {name: diagnosis for name, (_, diagnosis) in best.items()}
 
     def _explained(self, fault: Fault, sweepers: Sequence[Sweeper]) -> dict[str, float]:
         """The user's gradients that the fault reproduces, with its c: on all seeds, to the tolerance."""

@@ -12,31 +12,37 @@ from backproof.derivation.diagnosis.derivatives import UNARY, repeated
 from backproof.derivation.diagnosis.fault import Fault, Prediction, changed, whole
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import Sweeper
-from backproof.truth.floating import Floating
 from backproof.truth.graph import Node
 from backproof.truth.reverse import RULES
+from backproof.truth.rounding import arg_value
 
 USING = ("multiply", "divide", "matmul", *UNARY)  # rules that use values
 
 
 def operands(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
     """Another value of the same shape in one operation's rule; in a loop's, at every step."""
-    distinct = _distinct(sweeper)
+    distinct = distinct_values(sweeper)
     for node in sweeper.order:
         if node.op not in USING or node not in sweeper.adjoint:
             continue
-        slots = range(-1 if node.op in UNARY and node.op != "power" else 0, len(node.args))  # -1: the result itself
+        slots = range(
+            -1 if node.op in (*UNARY, "divide") and node.op != "power" else 0, len(node.args)
+        )  # -1: the result itself
         for slot in slots:
             used = node if slot < 0 else node.args[slot]
+            if not np.isnan(np.ravel(arg_value(used))).all():
+                continue  # a constant
             for other in distinct.get(used.shape, []):
                 if not np.array_equal(sweeper.values[other], sweeper.values[used]):
                     yield _operand(places, node, slot, used, other)
     groups = repeated(sweeper)
+    sequences = [*groups, *([n.args[i] for n in nodes] for nodes in groups for i in range(len(nodes[0].args)))]
     for nodes in groups:
         if nodes[0].op in USING:
-            for slot in range(len(nodes[0].args)):
-                for others in groups:
-                    if len(others) == len(nodes) and others[0].shape == nodes[0].args[slot].shape:
+            for slot in range(-1 if nodes[0].op in UNARY else 0, len(nodes[0].args)):
+                used = nodes[0] if slot < 0 else nodes[0].args[slot]
+                for others in sequences:
+                    if len(others) == len(nodes) and others[0].shape == used.shape:
                         yield _operand_everywhere(places, nodes, slot, others)
 
 
@@ -46,6 +52,8 @@ def _operand_everywhere(places: Places, nodes: list[Node], slot: int, others: li
 
     def predict(s: Sweeper) -> Prediction:
         def rule(node: Node, g: Any, y: Any, *args: Any) -> Any:
+            if slot < 0:
+                return RULES[node.op](node, g, s.values[instead[node]], *args)
             put = [*args[:slot], s.values[instead[node]], *args[slot + 1 :]]
             return RULES[node.op](node, g, y, *put)
 
@@ -53,15 +61,15 @@ def _operand_everywhere(places: Places, nodes: list[Node], slot: int, others: li
             return whole(s.read(s.swept(dict.fromkeys(nodes, rule))))
 
     node, other = nodes[-1], others[-1]
-    used = node.args[slot]
+    used = node if slot < 0 else node.args[slot]
     kind = "stale-value" if stale(used, other) else "wrong-operand"
-    what = f"{places.name(other)} of this step stands where {places.name(used)} of the step before belongs"
-    if kind == "wrong-operand":
-        what = f"{places.name(other)} stands where {places.name(used)} belongs"
+    what = f"{places.name(other)} stands where {places.name(used)} belongs"
+    if kind == "stale-value":
+        what = f"{places.name(other)} of another step stands where {places.name(used)} belongs"
     return Fault(kind, f"{what}, in the rule of {places.operation(node)}, at every step", node.line, predict, rank=2)
 
 
-def _distinct(sweeper: Sweeper) -> dict[tuple[int, ...], list[Node]]:
+def distinct_values(sweeper: Sweeper) -> dict[tuple[int, ...], list[Node]]:
     """The forward values by shape, each once."""
     found: dict[tuple[int, ...], dict[bytes, Node]] = {}
     for node in sweeper.order:
@@ -115,9 +123,6 @@ def stale_values(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
     for node in sweeper.order:
         if node not in sweeper.adjoint or not node.args or node is sweeper.loss:
             continue
-        for other in node.args:
-            if other.shape == node.shape and other.op != "constant":
-                yield _forward(places, node, other)
         others = [o for o in steps.get(node, ()) if o is not node]
         for other in dict.fromkeys([*(a for a in node.args if a.shape == node.shape), *others]):
             yield _replaced(places, {node: other}, "stale-value" if stale(node, other) else "wrong-operand")
@@ -135,19 +140,3 @@ def _replaced(places: Places, pairs: Mapping[Node, Node], kind: str) -> Fault:
     node, other = next(iter(pairs.items()))
     text = f"{places.name(other)} is used where {places.name(node)} belongs ({places.operation(node)})"
     return Fault(kind, text, node.line, predict, rank=4)
-
-
-def _forward(places: Places, node: Node, other: Node) -> Fault:
-    def predict(s: Sweeper) -> Prediction:
-        values = dict(s.values)
-        with np.errstate(all="ignore"):
-            for later in s.order:
-                if later is node:
-                    values[later] = values[other]
-                elif later.args and any(values[a] is not s.values[a] for a in later.args):
-                    values[later] = getattr(Floating({}), later.op)(later, *(values[a] for a in later.args))
-            return whole(s.read(s.swept({}, values)))
-
-    lost = next((a for a in node.args if a is not other), node)
-    text = f"the forward values are those without {places.name(lost)} in {places.name(node)} ({places.operation(node)})"
-    return Fault("stale-value", text, node.line, predict, rank=5)

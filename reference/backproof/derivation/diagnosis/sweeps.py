@@ -30,6 +30,8 @@ class Sweeper:
         self.order = [node for node in self.order if node in self.values]
         self.active -= self._stabilisers()
         self._elementwise: dict[Node, dict[Node, Any]] = {}
+        self._through: dict[tuple[Node, int], Tensors] = {}
+        self._flows: dict[tuple[Node, Node], Tensors] = {}
 
     def _stabilisers(self) -> set[Node]:
         """Maxima through which nothing flows on balance, as in a stable logsumexp: people take them for constants."""
@@ -70,13 +72,21 @@ class Sweeper:
 
     def flow(self, node: Node, i: int) -> Tensors:
         """What reaches the gradients through argument `i` of `node`."""
-        return self.propagate({node.args[i]: self.locals(node)[i]})
+        if (node, i) not in self._through:
+            self._through[node, i] = self.propagate({node.args[i]: self.locals(node)[i]})
+        return self._through[node, i]
 
     def elementwise_below(self, y: Node) -> dict[Node, Any]:
         """The nodes x that y is an elementwise function of, with its derivative dy/dx at every component."""
         if y not in self._elementwise:
             self._elementwise[y] = self._derivatives_below(y)
         return self._elementwise[y]
+
+    def elementwise_flow(self, x: Node, y: Node) -> Tensors:
+        """What reaches the gradients through x on elementwise ways from y."""
+        if (x, y) not in self._flows:
+            self._flows[x, y] = self.propagate({x: self.adjoint[y] * self.elementwise_below(y)[x]})
+        return self._flows[x, y]
 
     def _derivatives_below(self, y: Node) -> dict[Node, Any]:
         tainted: set[Node] = set()  # reached by other ways too: no elementwise function

@@ -69,7 +69,7 @@ def _reduction(places: Places, node: Node, axis: int, other: int | None) -> Faul
     def predict(s: Sweeper) -> Prediction:
         g = s.adjoint[node]
         full = g if other is None else np.broadcast_to(g.sum(axis=other, keepdims=True), g.shape)
-        return exchanged(s, s.flow(node, 0), _unreduced(s, node, axis, full))
+        return exchanged(s, s.flow(node, 0), unreduced(s, node, axis, full))
 
     name = places.name(node)
     if other is None:
@@ -79,7 +79,7 @@ def _reduction(places: Places, node: Node, axis: int, other: int | None) -> Faul
     return Fault("wrong-axis", text, node.line, predict, "wrong-axis", 2)
 
 
-def _unreduced(s: Sweeper, node: Node, axis: int, full: Any) -> Tensors:
+def unreduced(s: Sweeper, node: Node, axis: int, full: Any) -> Tensors:
     """What the gradients get where every position j along `axis` passes on its own `full[j]` instead of a sum."""
     size, arg = node.shape[axis], node.args[0]
     rest = tuple(a for a in stretched(node) if a != axis)

@@ -1,4 +1,4 @@
-"""`python -m backproof.derivation.power`: verdicts and diagnoses over injected faults, and right derivations rewritten."""
+"""`python -m backproof.derivation.power`: verdicts and diagnoses over injected faults, and right forms rewritten."""
 
 from __future__ import annotations
 
@@ -48,9 +48,8 @@ def report(trials: Sequence[Trial], verbose: bool) -> bool:
     verdicts = [t for t in trials if not t.verdict_right]
     diagnoses = [t for t in wrong if t.verdict is not None and not t.diagnosis_right]
     faults = len({(t.file, t.text) for t in trials})
-    print(
-        f"faults injected: {faults} into {len({t.file for t in trials})} derivations; gradients made wrong: {len(wrong)}"
-    )
+    files = len({t.file for t in trials})
+    print(f"faults injected: {faults} into {files} derivations; gradients made wrong: {len(wrong)}")
     print(f"verdict right:   {_rate(len(trials) - len(verdicts), len(trials))} (wrong ones fail, right ones pass)")
     print(f"diagnosis right: {_rate(len(wrong) - len(diagnoses), len(wrong))} (kind, and factor where one)")
     for kind, count in Counter(t.kind or "none" for t in diagnoses).most_common():

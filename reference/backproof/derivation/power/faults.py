@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from backproof.derivation.power.source import Derived, backward_expressions, gradient_names
+from backproof.derivation.power.source import Derived, backward_expressions, flowing_names, gradient_names
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -34,8 +34,10 @@ class Injected:
 def injected(derived: Derived, shapes: Mapping[str, Shapes], examples: bool) -> Iterator[Injected]:
     """Every fault of every backward expression. `shapes` are those of each function's variables."""
     for name, function in derived.functions.items():
+        flowing = flowing_names(function)
+        values = {n: s for n, s in shapes.get(name, {}).items() if n not in flowing}
         for number, expression in enumerate(backward_expressions(function)):
-            for change, text, kinds in _changes(expression, shapes.get(name, {}), examples):
+            for change, text, kinds in _changes(expression, values, examples):
                 yield Injected(_applied(function, number, change), f"{name}: {text}", kinds)
 
 
@@ -75,7 +77,16 @@ def _at(number: int, make: Callable[[ast.expr], ast.expr]) -> Change:
 
 
 def _changes(expression: ast.expr, shapes: Shapes, examples: bool) -> Iterator[Found]:
+    indices = {id(n) for s in ast.walk(expression) if isinstance(s, ast.Subscript) for n in ast.walk(s.slice)}
     for number, node in enumerate(ast.walk(expression)):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "i + 1":
+            value = ast.unparse(node.value)
+            yield _at(number, _text(f"{value}[i]")), f"{value}[i] for {value}[i + 1]", frozenset({"stale-value"})
+        if isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "i":
+            value = ast.unparse(node.value)
+            yield _at(number, _text(f"{value}[i + 1]")), f"{value}[i + 1] for {value}[i]", frozenset({"stale-value"})
+        if id(node) in indices:
+            continue
         makers: Sequence[tuple[Callable[[ast.expr], ast.expr], str, frozenset[str]]] = ()
         if isinstance(node, ast.BinOp):
             makers = [*_of_product(node), *_of_sum(node), *(_of_matmul(node) if examples else ())]
@@ -91,6 +102,10 @@ def _of_product(node: ast.BinOp) -> Iterator[Found]:
     said = ast.unparse(node)
     if isinstance(node.op, ast.Mult | ast.Div):
         kinds = frozenset({"factor"}) | DERIVATIVE
+        if not gradient_names(node):
+            kinds |= VALUE  # a product of values: one is put for the other
+        if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Add | ast.Sub):
+            kinds |= {"missing-term"}  # 1 + x left out is also x left out
         if not gradient_names(node.right):
             yield _left, f"{said} without {ast.unparse(node.right)}", kinds
         if isinstance(node.op, ast.Mult) and not gradient_names(node.left) and gradient_names(node.right):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,13 +131,13 @@ def _trial(path: Path, session: Session, variant: Variant, name: str, gradient: 
     expected, factor_right = variant.kinds, True
     if all(not np.any(u) for u, _ in pairs):
         expected = frozenset({"zero"})
-    elif all(r is not None for r in ratios):
+    elif None not in ratios and _constant(session, ratios, [name in s.answers for s in session.samples]):
         expected = frozenset({"factor"})
         if diagnosis and diagnosis.factor:
             dims = [{**s.graph.dims} for s in session.samples]
             scalars = [{n: float(a) for n, a in s.arrays.items() if a.shape == ()} for s in session.samples]
             named = [_value(diagnosis.factor, {**d, **c}) for d, c in zip(dims, scalars, strict=True)]
-            factor_right = all(np.isclose(v, r, rtol=1e-9) for v, r in zip(named, ratios, strict=True))
+            factor_right = bool(np.allclose(named, np.asarray(ratios, float), rtol=1e-9, atol=0))
     elif "factor" in expected:
         expected -= {"factor"}
     return Trial(path.stem, variant.text, name, wrong, gradient.verdict, kind, expected, factor_right)
@@ -145,6 +145,15 @@ def _trial(path: Path, session: Session, variant: Variant, name: str, gradient: 
 
 def _differ(u: Any, t: Any) -> bool:
     return not bool(np.allclose(u, t, rtol=1e-9, atol=1e-9 * float(np.abs(t).max())))
+
+
+def _constant(session: Session, ratios: Sequence[float | None], answered: Sequence[bool]) -> bool:
+    """Whether the samples of one shape, and of the same data that are one number, agree on the ratio."""
+    samples = [s for s, there in zip(session.samples, answered, strict=True) if there]
+    first = [(r or 0.0, s.arrays) for r, s in zip(ratios, samples, strict=True) if s.graph is samples[0].graph]
+    scalars = [n for n in session.model.data if session.model.shapes[n] == ""]
+    forms = [[r for r, _ in first], *([r * float(a[n]) ** p for r, a in first] for n in scalars for p in (1, -1))]
+    return any(np.allclose(form, form[0], rtol=1e-9, atol=0) for form in forms)
 
 
 def _ratio(u: Any, t: Any) -> float | None:

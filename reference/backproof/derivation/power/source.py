@@ -61,14 +61,23 @@ def gradient_names(node: ast.AST, aliases: Sequence[str] = ()) -> bool:
     return any(GRADIENT.match(name) or name in aliases for name in names(node))
 
 
-def backward_expressions(function: ast.FunctionDef) -> Iterator[ast.expr]:
-    """The right-hand sides that make gradients: of variables such as dZ, of what is made of them, and returned."""
+def flowing_names(function: ast.FunctionDef) -> list[str]:
+    """The variables that hold gradients: dZ and the like, and what is made of them."""
     flowing: list[str] = []
     for statement in ast.walk(function):
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name = statement.targets[0].id
             if GRADIENT.match(name) or gradient_names(statement.value, flowing):
                 flowing.append(name)
+    return flowing
+
+
+def backward_expressions(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """The right-hand sides that make gradients: of variables such as dZ, of what is made of them, and returned."""
+    flowing = flowing_names(function)
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            if statement.targets[0].id in flowing:
                 yield statement.value
         elif isinstance(statement, ast.Return) and isinstance(statement.value, ast.Call):
             yield from (keyword.value for keyword in statement.value.keywords)
