@@ -16,7 +16,8 @@ import numpy as np
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import Sample
 from backproof.errors import InputError
-from backproof.truth.exact import balls
+from backproof.truth.certify import FIRST_BITS
+from backproof.truth.exact import balls, precision
 
 RUNGS = ("float32", "float64", "longdouble")
 
@@ -45,9 +46,7 @@ class Climb:
         if len(rungs) < 2:
             return Cause.UNKNOWN
         coarse, fine = rungs[-2:]
-        if not np.isfinite(found[fine]):
-            return Cause.UNKNOWN
-        if not np.isfinite(found[coarse]):
+        if not np.isfinite([found[coarse], found[fine]]).all():
             return Cause.UNKNOWN
         step = float(np.finfo(fine).eps / np.finfo(coarse).eps)
         if found[fine] <= found[coarse] * np.sqrt(step):
@@ -83,5 +82,6 @@ def largest_error(values: Any, truth: Any) -> float:
         return float("inf")
     high = values.astype(np.float64)
     low = (values - high).astype(np.float64)
-    difference = balls(high) + balls(low) - truth
-    return max((float(abs(d).abs_upper()) for d in np.ravel(difference)), default=0.0)
+    with precision(FIRST_BITS):
+        difference = balls(high) + balls(low) - truth
+        return max((float(abs(d).abs_upper()) for d in np.ravel(difference)), default=0.0)

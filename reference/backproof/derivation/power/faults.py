@@ -10,7 +10,13 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from backproof.derivation.power.source import Derived, backward_expressions, flowing_names, gradient_names
+from backproof.derivation.power.source import (
+    Derived,
+    backward_expressions,
+    call_arguments,
+    flowing_names,
+    gradient_names,
+)
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -167,7 +173,7 @@ def _of_matmul(node: ast.BinOp) -> Iterator[Found]:
 def _of_reduction(node: ast.Call, examples: bool) -> Iterator[Found]:
     assert isinstance(node.func, ast.Attribute)
     said, operand = ast.unparse(node), ast.unparse(node.func.value)
-    arguments = ast.unparse(node)[len(operand) + 1 + len(node.func.attr) :]
+    arguments = call_arguments(node)
     other = {"sum": "mean", "mean": "sum"}.get(node.func.attr)
     if other is None or not gradient_names(node.func.value):
         return

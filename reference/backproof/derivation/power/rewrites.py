@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backproof.conformance.verdict import Verdict
 from backproof.derivation.check import Session
-from backproof.derivation.power.source import Derived
+from backproof.derivation.power.source import Derived, call_arguments
 from backproof.derivation.process import UserProcess
 
 SECONDS = 60.0
@@ -46,11 +46,15 @@ class _Rewriter(ast.NodeTransformer):
             return node
         return ast.parse(self.rng.choice(forms).format(a=a, b=b), mode="eval").body
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        node.value = self.visit(node.value)  # indices stay whole numbers
+        return node
+
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "sum" and self.rng.random() < self.probability:
             operand = ast.unparse(node.func.value)
-            rest = ast.unparse(node)[len(operand) + len(".sum") :]
+            rest = call_arguments(node)
             form = self.rng.choice(["(({x}) * 3).sum{r} / 3", "(({x}) + 1e2).sum{r} - (0 * ({x}) + 1e2).sum{r}"])
             return ast.parse(form.format(x=operand, r=rest), mode="eval").body
         return node

@@ -51,6 +51,12 @@ def _reached(functions: Functions, start: str) -> set[str]:
     return found
 
 
+def call_arguments(node: ast.Call) -> str:
+    """The arguments of a call, in parentheses, as source."""
+    positional = [ast.unparse(argument) for argument in node.args]
+    return f"({', '.join([*positional, *(f'{k.arg}={ast.unparse(k.value)}' for k in node.keywords)])})"
+
+
 def names(node: ast.AST) -> set[str]:
     """The variables that an expression reads."""
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
