@@ -8,7 +8,8 @@ import torch
 import backproof_jax
 import backproof_torch
 from backproof.models import sigmoid
-from backproof.truth.rounding import FORMATS, ULPS
+from backproof.truth.formats import FORMATS
+from backproof.truth.rounding import ULPS
 
 POINTS = 20_000
 EXACT = {

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 
 from backproof import InputError, __version__
-from backproof.cli import backends, conform, descend, prove
+from backproof.cli import backends, check, conform, descend, prove
 from backproof.cli.parser import Parser
 
-COMMANDS = (conform, prove, descend, backends)
+COMMANDS = (conform, check, prove, descend, backends)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

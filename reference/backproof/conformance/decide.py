@@ -13,7 +13,8 @@ from backproof.conformance.verdict import Diagnosis, Judgement, Verdict, judge
 from backproof.conformance.worker import Evaluation, Failure, Task, Tensor
 from backproof.models import MODELS
 from backproof.truth.certify import Quantity, Truth, certify, certify_descent
-from backproof.truth.exact import balls
+from backproof.truth.exact import Undecided, balls
+from backproof.truth.formats import FORMATS
 
 WHOLE = ("loss", "output")  # the tensors of a cell that are no gradients
 
@@ -81,11 +82,18 @@ def tasks(cell: Cell) -> list[Task]:
 
 def decide(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Report:
     """Judge a cell by the answers to its tasks, tensor by tensor; the cell is as bad as the worst."""
-    problem = cell.problem
     evaluations = [answer for answer in answers if isinstance(answer, Evaluation)]
     for answer in answers:
         if isinstance(answer, Failure):
             return Report(cell, Verdict.ERROR, answer.reason)
+    try:
+        return _decide(cell, evaluations)
+    except Undecided as undecided:
+        return Report(cell, Verdict.INCONCLUSIVE, f"no truth: {undecided}")
+
+
+def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
+    problem = cell.problem
     seconds = sum(answer.seconds for answer in evaluations)
     for answer in evaluations:
         if wrong := _wrong_keys(cell, answer, seconds):
@@ -112,9 +120,11 @@ def _with_provenance(report: Report, answer: Evaluation, expected: Truth) -> Rep
     """Name the lower precision that explains errors beyond the likely bounds; with a name, they fail."""
     asked = report.cell.problem.dtype
     judged = {name: j for name, j in {"loss": report.loss, "output": report.output, **report.gradients}.items() if j}
-    narrowed = {j.diagnosis.text for j in judged.values() if j.diagnosis and j.diagnosis.kind == "dtype"}
-    if narrowed:
-        return replace(report, precision=f"{min(narrowed)} (is {asked} switched off?)")
+    narrowed = {FORMATS[d].digits: d for _, d in answer.named.values() if d in FORMATS and d != asked}
+    if narrowed and min(narrowed) < FORMATS[asked].digits:
+        return replace(
+            report, precision=f"{narrowed[min(narrowed)]}, where {asked} was asked for (is it switched off?)"
+        )
     beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
     if not beyond:
         return report
@@ -153,7 +163,10 @@ def _wrong_keys(cell: Cell, answer: Evaluation, seconds: float) -> Report | None
 
 
 def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) -> Report:
-    """The original answer against what the changed ones say of it; the bounds of both sides add."""
+    """The original answer against what the changed ones say of it; the bounds of both sides add.
+
+    A PASS says that the relation holds, which wrong gradients may: other cells hold them against the truth.
+    """
     problem = cell.problem
     if RELATIONS[problem.regime].exact:
         return _decide_repeated(cell, answers, seconds)

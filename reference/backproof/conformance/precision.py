@@ -1,6 +1,7 @@
 """Precision provenance: fewer bits than were asked for, told from the error itself and named."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -9,14 +10,14 @@ import numpy as np
 from backproof.conformance.cells import Problem, inputs
 from backproof.models import MODELS
 from backproof.truth.certify import Truth, dimensions
-from backproof.truth.rounding import FORMATS, Format
+from backproof.truth.formats import FORMATS, Format
 from backproof.truth.simulated import simulate
 from backproof.truth.trace import trace
 
 _FLOAT32 = FORMATS["float32"]
 LOWER = (
     (_FLOAT32, "24 significand bits: float32 (is float64 switched off?)"),
-    (Format("TF32", 11, _FLOAT32.tiny, _FLOAT32.huge), "about 11 significand bits: TF32 or float16"),
+    (replace(_FLOAT32, name="TF32", digits=11), "about 11 significand bits: TF32 or float16"),
     (FORMATS["bfloat16"], "about 8 significand bits: bfloat16"),
 )
 # In bits: how far the errors of a cell, in the mean over its tensors, and of one tensor may be from simulated ones.
@@ -41,6 +42,8 @@ def provenance(problem: Problem, truth: Truth, answer: Values, beyond: Collectio
             simulated = {key: _error(truth, key, value) for key, value in values.items()}
             visible = [key for key, error in simulated.items() if (error > truth.named[key].likely).any()]
             bits = np.abs([_bits_apart(_error(truth, key, answer[key]), simulated[key]) for key in beyond])
+            if "output" in visible and "output" not in beyond:
+                continue  # lower precision would have shown in the forward too
             explained = len(set(beyond) & set(visible)) > len(visible) / 2
             if explained and bits.max() <= TENSOR_BITS and bits.mean() <= CELL_BITS:
                 scores[name] = min(float(bits.mean()), scores.get(name, np.inf))

@@ -12,7 +12,7 @@ from backproof.conformance.registry import Description, Missing, registered
 from backproof.conformance.worker import Worker
 from backproof.errors import InputError
 from backproof.models import MODELS
-from backproof.truth.rounding import FORMATS
+from backproof.truth.formats import FORMATS
 
 DEVICES = ("cpu", "cuda")
 

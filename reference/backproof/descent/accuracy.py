@@ -7,7 +7,7 @@ import numpy as np
 from backproof.descent.descent import Descent, Point
 from backproof.descent.parameters import hessian, pack
 from backproof.truth.certify import certify
-from backproof.truth.rounding import FORMATS
+from backproof.truth.formats import FORMATS
 
 PLACES = 8  # points of the path where the rounding of a gradient is bounded
 
