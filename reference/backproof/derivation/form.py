@@ -11,6 +11,7 @@ from backproof.derivation.diagnosis.diagnose import Diagnosis
 from backproof.derivation.diagnosis.sweeps import Sweeper
 from backproof.derivation.samples import Sample
 from backproof.models.model import Model
+from backproof.truth.reverse import stretched
 
 
 def form(model: Model, sample: Sample, answers: Mapping[str, Any]) -> dict[str, Diagnosis]:
@@ -61,7 +62,7 @@ def _wrong_axis(sample: Sample, name: str, values: Any, bound: float) -> int | N
     for user in sweeper.order:
         if user.op == "broadcast" and user.args[0] is node and user in sweeper.adjoint:
             g = sweeper.adjoint[user]
-            for axis in range(g.ndim):
+            for axis in set(range(g.ndim)) - set(stretched(user)):
                 for keepdims in (True, False):
                     summed = g.sum(axis=axis, keepdims=keepdims)
                     if summed.shape == values.shape and np.abs(summed - values).max() <= bound:

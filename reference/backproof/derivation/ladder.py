@@ -37,7 +37,7 @@ class Climb:
     errors: Mapping[str, Mapping[str, float]]
 
     def cause(self, name: str, highest: str = RUNGS[-1]) -> Cause:
-        """Compare the finest two rungs, none above `highest`: an error of rounding falls with u, a mistake's does not fall at all.
+        """Compare the finest two rungs up to `highest`: an error of rounding falls with u, a mistake's stays.
 
         Between the two the geometric middle decides, as far from one as from the other.
         """
