@@ -7,8 +7,9 @@ from flint import arb
 from backproof import MODELS, InputError, Model
 from backproof.truth.certify import Disagreement, certify, confirm, confirm_along
 from backproof.truth.exact import Undecided, balls, precision
-from backproof.truth.graph import Node, reachable, source_lines
-from backproof.truth.reverse import RULES
+from backproof.truth.floating import Floating
+from backproof.truth.graph import Node, evaluate, reachable, source_lines
+from backproof.truth.reverse import RULES, dependents, sweep
 from backproof.truth.trace import trace
 
 DIMS = {"n": 3, "m": 7, "k": 5}
@@ -250,3 +251,16 @@ def test_the_confirmation_sees_every_parameter(model, m):
     poisoned = {name: np.full(g.shape, arb("nan"), object) for name, g in gradients.items()}
     with pytest.raises(Disagreement):
         confirm(traced, values, poisoned)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_rules_on_numbers_are_the_rules_on_nodes(name):
+    model, traced = _trace(name)
+    values = arrays(model, positive=True)
+    order = reachable([traced.loss])
+    adjoint = {traced.loss: np.asarray(1.0)}
+    numbers = evaluate([traced.loss], Floating(values))
+    sweep(order, dependents(order, traced.inputs.values()), adjoint, numbers, {})
+    for p, quantity in certify(model, values, "float64").gradients.items():
+        exact = np.array([float(ball.mid()) for ball in quantity.value.flat]).reshape(quantity.value.shape)
+        assert (np.abs(adjoint[traced.inputs[p]] - exact) <= 2 * quantity.rigorous).all()

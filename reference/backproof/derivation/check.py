@@ -13,7 +13,7 @@ import numpy as np
 from backproof.conformance.verdict import Judgement, Verdict, judge
 from backproof.derivation.diagnosis.diagnose import Diagnosis, Diagnostician
 from backproof.derivation.form import form
-from backproof.derivation.ladder import Cause, climb
+from backproof.derivation.ladder import Cause, Climb, climb
 from backproof.derivation.oracles import Oracles
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import EXACT_SIZES, Sample, build, draw, sizes
@@ -38,6 +38,7 @@ class Gradient:
     reason: str | None = None  # why it is inconclusive
     weakness: str | None = None  # right, but in a form that loses digits
     tap: bool = False
+    sample: Sample | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _value(model: Model, name: str, samples: Sequence[Sample]) -> Gradient:
     shape = samples[0].answers[name].shape
     tap = name not in model.shapes
     axes = model.shapes.get(name)
-    return Gradient(name, worst.verdict, shape, axes, sample.where, worst, diagnosis, worst.reason, None, tap)
+    return Gradient(name, worst.verdict, shape, axes, sample.where, worst, diagnosis, worst.reason, None, tap, sample)
 
 
 def _exceeds(judgement: Judgement) -> bool:
@@ -177,13 +178,33 @@ def _weighed(session: Session, hand: str, judged: dict[str, Gradient]) -> dict[s
     beyond = [n for n, g in judged.items() if g.judgement and _exceeds(g.judgement)]
     if not beyond:
         return judged
-    climbs = []
-    for sample in [*_exact(session.user, session.model, session.seed), session.samples[0]]:
-        try:
-            climbs.append(climb(session.user, sample, hand))
-        except Undecided:
-            continue
-    return {name: _weigh(g, [c.cause(name) for c in climbs]) if name in beyond else g for name, g in judged.items()}
+    worst = {id(g.sample): g.sample for name, g in judged.items() if name in beyond and g.sample}
+    exact = _exact(session.user, session.model, session.seed)
+    climbs = {id(sample): _climb(session, sample, hand) for sample in [*worst.values(), *exact]}
+    others = [climbs[id(sample)] for sample in exact]
+    return {
+        name: _weigh(g, _cause(name, climbs[id(g.sample)], others)) if name in beyond else g
+        for name, g in judged.items()
+    }
+
+
+def _climb(session: Session, sample: Sample, hand: str) -> Climb:
+    try:
+        return climb(session.user, sample, hand)
+    except Undecided:  # rounded to float32, the arrays sit on a kink
+        return Climb({})
+
+
+def _cause(name: str, own: Climb, exact: Sequence[Climb]) -> Cause:
+    """What the sample with the worst error says; where it says mistake, the exact sizes may still object.
+
+    1 / sqrt(d) computed in Python stays a float64 on every rung. Such an error still falls from float32 to
+    float64, and is gone where the sizes divide exactly; a mistake does not fall, or is not gone.
+    """
+    cause = own.cause(name)
+    if cause is Cause.MISTAKE and own.cause(name, "float64") is Cause.ROUNDING:
+        return next((c for c in (climb.cause(name) for climb in exact) if c is Cause.ROUNDING), cause)
+    return cause
 
 
 def _exact(user: UserProcess, model: Model, seed: int) -> list[Sample]:
@@ -196,14 +217,14 @@ def _exact(user: UserProcess, model: Model, seed: int) -> list[Sample]:
         return []
 
 
-def _weigh(gradient: Gradient, causes: Sequence[Cause]) -> Gradient:
+def _weigh(gradient: Gradient, cause: Cause) -> Gradient:
     judgement = gradient.judgement
     assert judgement is not None
-    if Cause.ROUNDING in causes:
+    if cause is Cause.ROUNDING:
         lost = np.log10((judgement.error or 0.0) / (judgement.bound or 1.0))
         text = f"right, but in a form that loses {lost:.0f} more digits to rounding than the loss calls for"
         return replace(gradient, verdict=Verdict.PASS, weakness=text, reason=None)
-    if Cause.MISTAKE in causes:
+    if cause is Cause.MISTAKE:
         return replace(gradient, verdict=Verdict.FAIL, reason="the error does not shrink with the precision: a mistake")
     if judgement.verdict is Verdict.FAIL:
         return gradient

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from backproof.derivation.diagnosis.diagnose import Diagnosis
+from backproof.derivation.diagnosis.sweeps import Sweeper
 from backproof.derivation.samples import Sample
 from backproof.models.model import Model
+from backproof.truth.reverse import stretched
 
 
 def form(model: Model, sample: Sample, answers: Mapping[str, Any]) -> dict[str, Diagnosis]:
@@ -44,9 +46,28 @@ def _shape(model: Model, sample: Sample, name: str, values: Any) -> Diagnosis:
     axes = _repeated(values.shape, wanted)
     if axes and np.abs(values.sum(axis=axes).reshape(wanted) - truth).max() <= bound:
         return Diagnosis("missing-reduction", f"{text}: summed over axis {', '.join(map(str, axes))} it is the truth")
+    wrong = _wrong_axis(sample, name, values, bound)
+    if wrong is not None:
+        return Diagnosis("wrong-axis", f"{text}: it is summed over axis {wrong}")
     if values.size == truth.size and np.abs(values.reshape(wanted) - truth).max() <= bound:
         return Diagnosis("shape", f"{text}: its values are right, reshape it")
     return Diagnosis("shape", text)
+
+
+def _wrong_axis(sample: Sample, name: str, values: Any, bound: float) -> int | None:
+    """The axis over which these values are summed, where the parameter is repeated along another."""
+    if name not in sample.graph.trace.inputs:
+        return None
+    sweeper, node = Sweeper(sample), sample.graph.trace.inputs[name]
+    for user in sweeper.order:
+        if user.op == "broadcast" and user.args[0] is node and user in sweeper.adjoint:
+            g = sweeper.adjoint[user]
+            for axis in set(range(g.ndim)) - set(stretched(user)):
+                for keepdims in (True, False):
+                    summed = g.sum(axis=axis, keepdims=keepdims)
+                    if summed.shape == values.shape and np.abs(summed - values).max() <= bound:
+                        return axis
+    return None
 
 
 def _repeated(shape: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:

@@ -36,13 +36,13 @@ class Climb:
 
     errors: Mapping[str, Mapping[str, float]]
 
-    def cause(self, name: str) -> Cause:
-        """Compare the finest two rungs: an error of rounding falls with u, a mistake's does not fall at all.
+    def cause(self, name: str, highest: str = RUNGS[-1]) -> Cause:
+        """Compare the finest two rungs up to `highest`: an error of rounding falls with u, a mistake's stays.
 
         Between the two the geometric middle decides, as far from one as from the other.
         """
         found = self.errors.get(name, {})
-        rungs = [rung for rung in RUNGS if rung in found]
+        rungs = [rung for rung in RUNGS[: RUNGS.index(highest) + 1] if rung in found]
         if len(rungs) < 2:
             return Cause.UNKNOWN
         coarse, fine = rungs[-2:]
