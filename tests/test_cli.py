@@ -93,9 +93,17 @@ BAD = {
         ["conform", "--backend", "caffe"],
         "there is no backend caffe; registered are numpy, jax, torch",
     ),
-    "missing module": (["conform", "--backend", "no_such:thing"], "backend no_such:thing: no module no_such"),
+    "missing module": (
+        ["conform", "--backend", "no_such:thing"],
+        "backend no_such:thing: no module no_such; install it, or run where its file is",
+    ),
     "missing attribute": (["conform", "--backend", "tests.planted:nope"], "cannot be made: AttributeError: nope"),
     "no backend": (["conform", "--backend", "tests.planted:not_a_backend"], "is no backend, it lacks name, version"),
+    "a path": (["conform", "--backend", "../mine.py:B"], "name it as module:attr, the module without .py or a path"),
+    "only a colon": (["conform", "--backend", ":"], "name it as module:attr"),
+    "a function": (["conform", "--backend", "tests.planted:numpy"], "is a function; name an instance, a class"),
+    "one place for two": ([*QUICK, "--json", "r", "--junit", "r"], "two results cannot both go to r"),
+    "no name": ([*QUICK, "--json", ""], "the name of a result file is empty"),
     "twice": (["conform", "--backend", "numpy", "--backend", "backproof_numpy:backend"], "both named numpy"),
     "unknown model": ([*QUICK, "--model", "resnet"], "there is no model resnet; there are univariate"),
     "unknown dtype": ([*QUICK, "--dtype", "int8"], "there is no dtype int8; there are float64"),
@@ -175,3 +183,37 @@ def test_nothing_is_left_where_writing_fails(tmp_path, backproof, monkeypatch):
     assert code == 2
     assert "No space left on device" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_links_are_followed_and_devices_left_alone(backproof, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True)
+    assert backproof(*QUICK, "--json", tmp_path / "link", "--junit", tmp_path / "pipe")[0] == 0
+    assert json.loads((tmp_path / "target").read_text())["summary"]["pass"] == 8
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "pipe").is_fifo()
+    assert reader.communicate(timeout=10)[0].startswith("<?xml")
+
+
+def test_a_reader_that_goes_away_is_no_failure():
+    process = run("conform", "--backend", "numpy")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.parametrize("command", ["conform --backend numpy --cells quick", "backends", "prove univariate"])
+def test_a_full_disk_under_standard_output_is_one_line(command):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "backproof", *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "standard output cannot be written" in ended.stderr

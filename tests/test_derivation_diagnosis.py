@@ -13,7 +13,7 @@ from backproof.derivation.power.source import Derived
 RESIDUAL = "2 * (y_hat - y) / m"
 SLOPE = " * A * (1 - A)"
 B1, B2, W2 = "b1=dZ.sum(axis=1, keepdims=True)", "b2=dy_hat.sum()", "w2=dy_hat @ A.T"
-FORWARD = "y_hat, A = forward(X, W1, b1, w2, b2)"
+FORWARD = "y_hat, A = forward(X, W1, b1, w2, b2, xp)"
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,20 @@ def test_a_crash_or_an_exception_costs_its_own_cells_only():
             assert report.verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("Exits", "SystemExit: 3"),
+        ("Mumbles", "to_numpy gives list for w, no real numbers"),
+        ("Garbles", "its answer cannot be read: ValueError"),
+    ],
+)
+def test_a_malformed_answer_costs_its_own_cells_only(spec, reason):
+    for report in conform(spec, cells="quick", models=["univariate"]).values():
+        assert report.verdict is Verdict.ERROR
+        assert reason in report.reason
+
+
 def test_a_hang_costs_its_own_cells_only():
     for cell, report in conform("hangs", cells="quick", dtypes=["float64"], seconds=2).items():
         hung = cell.problem.model == "multivariate"

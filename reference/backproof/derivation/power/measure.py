@@ -94,7 +94,7 @@ def _local_shapes(path: Path, derived: Derived, arrays: Mapping[str, Any]) -> di
     taken = derived.functions["gradients"].args.args
     sys.setprofile(watch)
     try:
-        module.gradients(**{a.arg: arrays[a.arg] for a in taken})
+        module.gradients(**{a.arg: arrays[a.arg] for a in taken if a.arg in arrays})
     finally:
         sys.setprofile(None)
     return shapes
