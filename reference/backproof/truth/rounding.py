@@ -35,9 +35,10 @@ Floats = np.ndarray[Any, Any]  # float64
 LAMBDA = 6.0  # a likely bound fails by chance with probability 2 exp(-18) = 3e-8 per sum
 
 # The most units roundoff that a correct library may lose in one call. Measured at 1e5 points each, the
-# worst of NumPy 2.4, PyTorch 2.13 and JAX 0.10 on CPU: exp 3.1, log 4.6, tanh 6.9, sigmoid 3.8, doubled.
+# worst of NumPy 2.4, PyTorch 2.13 and JAX 0.10 on CPU: exp 3.1, log 4.6, tanh 6.9, sigmoid 3.8, expm1 5.8,
+# log1p 240 (JAX in float64; 3.3 elsewhere), doubled; real powers 1.8, with room for GPUs.
 # A division may be a reciprocal, rounded, and a product.
-ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8, "log1p": 10, "expm1": 14, "power": 16}
+ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8, "log1p": 480, "expm1": 12, "power": 16}
 
 
 @dataclass(frozen=True)
