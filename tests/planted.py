@@ -210,7 +210,7 @@ class Mumbles(NumpyBackend):
     name = "mumbles"
 
     def to_numpy(self, array):
-        return np.asarray(array).tolist(), "float64"
+        return [np.asarray(array).tolist()], "float64"
 
 
 class Garbles(NumpyBackend):

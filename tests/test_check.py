@@ -215,8 +215,9 @@ def test_importing_backproof_imports_no_framework_and_no_flint():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_frameworks_and_complex_step_agree():
-    result = check(str(NETWORK), oracles=True)
+@pytest.mark.parametrize("path", [NETWORK, GALLERY / "layer_norm.py"], ids=lambda path: path.stem)
+def test_frameworks_and_complex_step_agree(path):
+    result = check(str(path), oracles=True)
     status = {name: answer["status"] for name, answer in result.oracles.items()}
     assert status["certified"] == status["complex step"] == "agrees"
     for name in ("torch", "jax"):  # on a busy machine they may come too late

@@ -36,7 +36,10 @@ FORWARD = "y_hat, A = forward(X, W1, b1, w2, b2, xp)"
         ([(B2, "b2=dy_hat.sum() * np.nan")], {"b2": "not-finite"}),
         ([(B2, "b3=dy_hat.sum()")], {"b2": "key", "b3": "key"}),
         ([(W2, "w2=dy_hat @ (W1 @ X + b1).T"), ("X, y, w2,", "X, y, W1, b1, w2,")], {"w2": "wrong-operand"}),
-        ([(FORWARD, FORWARD.replace("b2)", "0 * b2)"))], dict.fromkeys(["W1", "b1", "w2", "b2"], "stale-value")),
+        (
+            [(FORWARD, FORWARD.replace("b2, xp)", "0 * b2, xp)"))],
+            dict.fromkeys(["W1", "b1", "w2", "b2"], "stale-value"),
+        ),
         ([(W2, "w2=dy_hat @ A.T * np.where(np.arange(A.shape[0]) == 1, 1.5, 1)")], {"w2": "element"}),
         ([(B2, "b2=np.cos(dy_hat).sum()")], {"b2": "unknown"}),
         (

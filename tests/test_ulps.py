@@ -17,6 +17,8 @@ EXACT = {
     "log": np.log,
     "sqrt": np.sqrt,
     "tanh": np.tanh,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
     "sigmoid": lambda z: np.where(z >= 0, 1, np.exp(-np.abs(z))) / (1 + np.exp(-np.abs(z))),
 }
 LIBRARIES = {
@@ -49,7 +51,7 @@ def test_functions_lose_no_more_than_stated(library, dtype, function):
             np.geomspace(1e-4, 1, POINTS) * rng.choice([-1, 1], POINTS),
         ]
     )
-    if function in ("log", "sqrt"):
+    if function in ("log", "log1p", "sqrt"):
         points = np.abs(points) + 1e-4
     values = np.asarray(fmt.round(points), fmt.numpy)
     exact = EXACT[function](values.astype(np.longdouble))

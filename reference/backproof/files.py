@@ -19,11 +19,14 @@ def check_writable(*paths: str | None) -> None:
     for path in given:
         if path == "-":
             continue
-        target = Path(path)
-        folder = target.resolve().parent
         if not path:
             raise InputError("the name of a result file is empty; give one")
-        if target.is_dir():
+        target = Path(path)
+        try:
+            folder, is_folder = target.resolve().parent, target.is_dir()
+        except OSError as error:  # a name too long, a loop of links
+            raise InputError(f"{path[:60]} cannot be written: {error.strerror}; name another file") from None
+        if is_folder:
             raise InputError(f"{path} is a folder; give the name of a file")
         if not folder.is_dir():
             raise InputError(f"{path} cannot be written: there is no folder {folder}; make it, or name another file")

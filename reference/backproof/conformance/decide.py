@@ -12,8 +12,8 @@ from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.verdict import Diagnosis, Judgement, Verdict, judge
 from backproof.conformance.worker import Evaluation, Failure, Task, Tensor
 from backproof.models import MODELS
-from backproof.truth.certify import Quantity, Truth, certify, certify_descent
-from backproof.truth.exact import Undecided, balls
+from backproof.truth.certify import FIRST_BITS, Quantity, Truth, certify, certify_descent
+from backproof.truth.exact import Undecided, balls, precision
 from backproof.truth.formats import FORMATS
 
 WHOLE = ("loss", "output")  # the tensors of a cell that are no gradients
@@ -162,6 +162,7 @@ def _wrong_keys(cell: Cell, answer: Evaluation, seconds: float) -> Report | None
     )
 
 
+@precision(FIRST_BITS)
 def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) -> Report:
     """The original answer against what the changed ones say of it; the bounds of both sides add.
 

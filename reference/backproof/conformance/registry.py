@@ -1,5 +1,6 @@
 """Finding backends: entry points of the group `backproof.backends`, or `module:attr`."""
 
+import hashlib
 import importlib
 import inspect
 import os
@@ -7,6 +8,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from backproof.backend import Backend
@@ -35,6 +37,7 @@ class Description:
     series: tuple[str, ...]
     settings: dict[str, str]
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that offer some models only
+    code: str = ""  # a digest of the file it is written in: verdicts are of this code
 
     def offers(self, series: str, model: str) -> bool:
         return model in self.only.get(series, (model,))
@@ -105,7 +108,14 @@ def describe(spec: str, backend: Backend) -> Description:
         tuple(backend.series),
         {str(key): str(value) for key, value in backend.settings().items()},
         {series: tuple(models) for series, models in getattr(backend, "only", {}).items()},
+        _digest(backend),
     )
+
+
+def _digest(backend: Backend) -> str:
+    module = backend if inspect.ismodule(backend) else inspect.getmodule(type(backend))
+    file = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file and Path(file).is_file() else ""
 
 
 def one_line(error: BaseException) -> str:

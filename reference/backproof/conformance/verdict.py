@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from backproof.truth.certify import Quantity, magnitudes
-from backproof.truth.exact import balls
+from backproof.truth.certify import FIRST_BITS, Quantity, magnitudes
+from backproof.truth.exact import balls, precision
 
 # A fault of the whole tensor (factor 2, sign, zero) changes it by half its size at least; where even the
 # best component resolves no such fault, the tensor says nothing.
@@ -131,6 +131,7 @@ def _not_finite(said: str, actual: np.ndarray[Any, Any], quantity: Quantity, whe
     return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("not-finite", text), **_at(first, actual, quantity))
 
 
+@precision(FIRST_BITS)
 def _error(actual: np.ndarray[Any, Any], quantity: Quantity) -> tuple[Any, Any]:
     """|actual - truth|, certified from below and from above."""
     difference = balls(actual.astype(np.float64)) - quantity.value

@@ -20,6 +20,7 @@ import numpy as np
 from backproof.derivation.lifted import lifted
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
+from backproof.models.primitives import untapped
 
 Arrays = dict[str, Any]
 
@@ -89,7 +90,7 @@ def load(path: str, hand: str = "gradients") -> Derivation:
     taps = _check_signature("loss", loss, shapes, ("tap",))
     _check_signature(hand, gradients, shapes, ())
     sample = getattr(module, "sample", None)
-    model = Model(name, dict(shapes), tuple(params), _with_tap(loss), _by_name(gradients))
+    model = Model(name, dict(shapes), tuple(params), _with_tap(loss, taps), _by_name(gradients))
     return Derivation(path, module, model, sample, taps)
 
 
@@ -135,8 +136,11 @@ def _accepted(function: Callable[..., Any], named: Mapping[str, Any]) -> Arrays:
     return {p.name: named[p.name] for p in parameters if p.name in named}
 
 
-def _with_tap(loss: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda xp, tap=None, **arrays: loss(xp, **_accepted(loss, {**arrays, **({"tap": tap} if tap else {})}))
+def _with_tap(loss: Callable[..., Any], taps: bool) -> Callable[..., Any]:
+    def with_tap(xp: Any, tap: Callable[..., Any] = untapped, **arrays: Any) -> Any:
+        return loss(xp, **_accepted(loss, arrays), **({"tap": tap} if taps else {}))
+
+    return with_tap
 
 
 def _by_name(gradients: Callable[..., Any]) -> Callable[..., Any]:

@@ -87,7 +87,8 @@ def certify_descent(
     quantities = certified([node for path in paths.values() for node in path], arrays, dtype)
     ends = {}
     for name, (start, end) in paths.items():
-        moved = quantities[end].value - quantities[start].value
+        with precision(FIRST_BITS):
+            moved = quantities[end].value - quantities[start].value
         ends[name] = replace(quantities[end], scale=magnitudes(moved, arb.abs_lower))
     return ends
 
