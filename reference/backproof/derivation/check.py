@@ -163,7 +163,7 @@ def _value(model: Model, name: str, samples: Sequence[Sample]) -> Gradient:
 
     worst, sample = max(judged, key=gravity)
     diagnosis = Diagnosis(worst.diagnosis.kind, worst.diagnosis.text) if worst.diagnosis else None
-    shape = samples[0].answers[name].shape
+    shape = sample.answers[name].shape
     tap = name not in model.shapes
     axes = model.shapes.get(name)
     return Gradient(name, worst.verdict, shape, axes, sample.where, worst, diagnosis, worst.reason, None, tap, sample)
