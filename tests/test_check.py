@@ -80,9 +80,10 @@ def test_the_message_comes_in_order_and_in_80_columns(command, tmp_path):
     assert max(map(len, out.splitlines())) <= 80
     block = out[out.index("FAIL dW1") :]
     places = [
-        block.index(w) for w in ("(5, 3)", "float64", "worst index", "yours", "truth", "+/-", "ratio", "cause", "line")
+        block.index(w) for w in ("(7, 2)", "float64", "worst index", "yours", "truth", "+/-", "ratio", "cause", "line")
     ]
     assert places == sorted(places)
+    assert "shape (7, 2)  float64  at n = 2, m = 5, k = 7" in block
 
 
 def test_a_kink_is_inconclusive_with_3(command, tmp_path):

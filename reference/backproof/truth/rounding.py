@@ -65,7 +65,8 @@ class Sum:
     """A value as the sum of `count` terms, `total` in absolute value, that carry the error `carried`.
 
     Each term is a product of factors: `peak` is the most that those greater than 1 make together, `divided`
-    the product of the divisors.
+    the product of the divisors. Terms that were `joined` by an addition have no common factors to be taken out
+    of it: to what comes next, their sum is one factor.
     """
 
     size: Floats
@@ -74,6 +75,12 @@ class Sum:
     count: int
     peak: float
     divided: float = 1.0
+    joined: bool = False
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """`peak` and `divided` as a factor of what comes next."""
+        return (_peak(self.size), 1.0) if self.joined else (self.peak, self.divided)
 
 
 class RoundingErrors:
@@ -96,8 +103,8 @@ class RoundingErrors:
         It is the product of `factors`, or else a number of its own that other factors may be multiplied with.
         """
         size = self.upper(node)
-        peak = math.prod(f.peak for f in factors) if factors else _peak(size)
-        divided = math.prod(f.divided for f in factors)
+        peak = math.prod(f.factors[0] for f in factors) if factors else _peak(size)
+        divided = math.prod(f.factors[1] for f in factors)
         with np.errstate(invalid="ignore", over="ignore"):
             own = self.law(roundings, self.fmt.u) * (size + carried) + self.fmt.underflow * peak if roundings else 0.0
             carried = carried + own
@@ -114,7 +121,8 @@ class RoundingErrors:
 
     def add(self, node: Node, a: Sum, b: Sum) -> Sum:
         peak, divided = max(a.peak, b.peak), max(a.divided, b.divided)
-        return Sum(self.upper(node), a.carried + b.carried, a.total + b.total, a.count + b.count, peak, divided)
+        count = a.count + b.count
+        return Sum(self.upper(node), a.carried + b.carried, a.total + b.total, count, peak, divided, joined=True)
 
     subtract = add
 
@@ -155,15 +163,16 @@ class RoundingErrors:
         with np.errstate(invalid="ignore", over="ignore"):
             total = (a.size + ea) @ (b.size + eb)
             carried = ea @ b.size + a.size @ eb + ea @ eb
-            peak = a.peak * b.peak
+            (peak, divided), (factor, divisor) = a.factors, b.factors
+            peak, divided = peak * factor, divided * divisor
             carried = carried + self.law(1, self.fmt.u) * total + inner * self.fmt.underflow * peak
-        return Sum(self.upper(node), carried, total, inner, peak, a.divided * b.divided)
+        return Sum(self.upper(node), carried, total, inner, peak, divided)
 
     def divide(self, node: Node, a: Sum, b: Sum) -> Sum:
         ea, eb, low = self.error(a), self.error(b), self.lower(node.args[1])
         with np.errstate(all="ignore"):
             carried = np.where(eb < low, (ea + self.upper(node) * eb) / (low - eb), np.inf)
-        inverse = replace(b, peak=_peak(1 / np.where(low > 0, low, 1.0)), divided=_peak(b.size))
+        inverse = replace(b, peak=_peak(1 / np.where(low > 0, low, 1.0)), divided=_peak(b.size), joined=False)
         return self._single(node, carried, ULPS["divide"], (a, inverse))
 
     def power(self, node: Node, a: Sum) -> Sum:
@@ -285,4 +294,5 @@ def _peak(sizes: Floats) -> float:
 
 def _either(a: Sum, b: Sum) -> Sum:
     """What may be either of two, for its factors."""
-    return replace(a, peak=max(a.peak, b.peak), divided=max(a.divided, b.divided))
+    (peak, divided), (factor, divisor) = a.factors, b.factors
+    return replace(a, peak=max(peak, factor), divided=max(divided, divisor), joined=False)
