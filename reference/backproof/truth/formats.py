@@ -16,7 +16,6 @@ class Format:
     digits: int
     tiny: float
     huge: float
-    underflow: float  # the most that is lost below `tiny`: all of it, or (gradual underflow) a subnormal spacing
 
     @property
     def u(self) -> float:
@@ -42,9 +41,9 @@ class Format:
 FORMATS = {
     f.name: f
     for f in (
-        Format("float64", 53, 2.0**-1022, float(np.finfo(np.float64).max), 2.0**-1022),
-        Format("float32", 24, 2.0**-126, float(np.finfo(np.float32).max), 2.0**-126),
-        Format("float16", 11, 2.0**-14, 65504.0, 2.0**-24),  # no processor flushes its subnormals unasked
-        Format("bfloat16", 8, 2.0**-126, (2 - 2.0**-7) * 2.0**127, 2.0**-126),
+        Format("float64", 53, 2.0**-1022, float(np.finfo(np.float64).max)),
+        Format("float32", 24, 2.0**-126, float(np.finfo(np.float32).max)),
+        Format("float16", 11, 2.0**-14, 65504.0),
+        Format("bfloat16", 8, 2.0**-126, (2 - 2.0**-7) * 2.0**127),
     )
 }

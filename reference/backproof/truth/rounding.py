@@ -93,7 +93,7 @@ class RoundingErrors:
         """The absolute error of a sum once it is added up."""
         n = s.count - 1
         with np.errstate(invalid="ignore", over="ignore"):
-            error = s.carried + self.law(n, self.fmt.u) * s.total + n * self.fmt.underflow * s.peak
+            error = s.carried + self.law(n, self.fmt.u) * s.total + n * self.fmt.tiny * s.peak
             error = np.where((s.total + error) * s.divided < self.fmt.huge, error, np.inf)
         return np.where(np.isnan(error), np.inf, error)
 
@@ -106,14 +106,14 @@ class RoundingErrors:
         peak = math.prod(f.factors[0] for f in factors) if factors else _peak(size)
         divided = math.prod(f.factors[1] for f in factors)
         with np.errstate(invalid="ignore", over="ignore"):
-            own = self.law(roundings, self.fmt.u) * (size + carried) + self.fmt.underflow * peak if roundings else 0.0
+            own = self.law(roundings, self.fmt.u) * (size + carried) + self.fmt.tiny * peak if roundings else 0.0
             carried = carried + own
         carried = np.where(np.isnan(carried), np.inf, carried)
         return Sum(size, carried, size + carried, 1, peak, divided)
 
     def input(self, node: Node) -> Sum:
         size = self.upper(node)
-        return self._single(node, np.where(size < self.fmt.underflow, size, 0.0))  # may be read as zero
+        return self._single(node, np.where(size < self.fmt.tiny, size, 0.0))  # may be read as zero
 
     def constant(self, node: Node) -> Sum:
         size = self.upper(node)
@@ -165,7 +165,7 @@ class RoundingErrors:
             carried = ea @ b.size + a.size @ eb + ea @ eb
             (peak, divided), (factor, divisor) = a.factors, b.factors
             peak, divided = peak * factor, divided * divisor
-            carried = carried + self.law(1, self.fmt.u) * total + inner * self.fmt.underflow * peak
+            carried = carried + self.law(1, self.fmt.u) * total + inner * self.fmt.tiny * peak
         return Sum(self.upper(node), carried, total, inner, peak, divided)
 
     def divide(self, node: Node, a: Sum, b: Sum) -> Sum:
