@@ -15,7 +15,8 @@ import numpy as np
 
 from backproof.forms import FORMS
 from backproof.models import MODELS
-from backproof.truth.rounding import FORMATS, ULPS, likely
+from backproof.truth.formats import FORMATS
+from backproof.truth.rounding import ULPS, likely
 from backproof_numpy import NumpyBackend
 from benchmarks.cells import Cell, arrays, rate
 

@@ -166,3 +166,63 @@ class LastExampleHeavy(NumpyBackend):
 
 
 hoards, wavers, cleans, last_heavy = Hoards(), Wavers(), Cleans(), LastExampleHeavy()
+
+
+class Silent(NumpyBackend):
+    """Returns no loss, and no output."""
+
+    name = "silent"
+
+    def evaluate(self, model, series, params, data):
+        return None, None, super().evaluate(model, series, params, data)[2]
+
+
+silent = Silent()
+
+
+class Ascends(NumpyBackend):
+    name = "ascends"
+
+    def descend(self, model, series, params, data, learning_rate, steps):
+        return super().descend(model, series, params, data, -learning_rate, steps)
+
+
+class Forgets(NumpyBackend):
+    name = "forgets"
+
+    def descend(self, model, series, params, data, learning_rate, steps):
+        return {}
+
+
+class Exits(NumpyBackend):
+    name = "exits"
+
+    def evaluate(self, model, series, params, data):
+        raise SystemExit(3)
+
+    def descend(self, model, series, params, data, learning_rate, steps):
+        raise SystemExit(3)
+
+
+class Mumbles(NumpyBackend):
+    """Gives lists for arrays."""
+
+    name = "mumbles"
+
+    def to_numpy(self, array):
+        return [np.asarray(array).tolist()], "float64"
+
+
+class Garbles(NumpyBackend):
+    """Answers with what cannot be read on the other side."""
+
+    name = "garbles"
+
+    def to_numpy(self, array):
+        values, dtype = super().to_numpy(array)
+        return values, Name(dtype)
+
+
+class Name(str):
+    def __reduce__(self):
+        return (int, ("no number",))

@@ -1,13 +1,15 @@
 """Backends that carry fewer bits than they were asked for, by explicit rounding."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from backproof.models import sigmoid
-from backproof.truth.rounding import FORMATS, Format
+from backproof.truth.formats import FORMATS
 from backproof_numpy.backend import NumpyBackend
 
 FLOAT32 = FORMATS["float32"]
-TF32 = Format("TF32", 11, FLOAT32.tiny, FLOAT32.huge)
+TF32 = replace(FLOAT32, name="TF32", digits=11)
 
 
 class RoundedOperands(NumpyBackend):

@@ -58,7 +58,7 @@ def test_a_failure_exits_1_and_names_tensor_index_and_numbers(backproof, tmp_pat
     )
     assert code == 1
     assert "FAIL\ntwo_layer_nonlinear-numpy-drop_two:reference-float64-cpu-n3m7k5-normal\n" in out
-    assert "dW1: the error exceeds what any correct arithmetic can make" in out
+    assert "dW1, db1, dw2, db2: the error exceeds what rounding can make" in " ".join(out.split())
     assert "ACTUAL" in out
     assert "EXPECTED" in out
     suite = ET.parse(tmp_path / "r.xml").getroot()
@@ -93,9 +93,17 @@ BAD = {
         ["conform", "--backend", "caffe"],
         "there is no backend caffe; registered are numpy, jax, torch",
     ),
-    "missing module": (["conform", "--backend", "no_such:thing"], "backend no_such:thing: no module no_such"),
+    "missing module": (
+        ["conform", "--backend", "no_such:thing"],
+        "backend no_such:thing: no module no_such; install it, or run where its file is",
+    ),
     "missing attribute": (["conform", "--backend", "tests.planted:nope"], "cannot be made: AttributeError: nope"),
     "no backend": (["conform", "--backend", "tests.planted:not_a_backend"], "is no backend, it lacks name, version"),
+    "a path": (["conform", "--backend", "../mine.py:B"], "name it as module:attr, the module without .py or a path"),
+    "only a colon": (["conform", "--backend", ":"], "name it as module:attr"),
+    "a function": (["conform", "--backend", "tests.planted:numpy"], "is a function; name an instance, a class"),
+    "one place for two": ([*QUICK, "--json", "r", "--junit", "r"], "two results cannot both go to r"),
+    "no name": ([*QUICK, "--json", ""], "the name of a result file is empty"),
     "twice": (["conform", "--backend", "numpy", "--backend", "backproof_numpy:backend"], "both named numpy"),
     "unknown model": ([*QUICK, "--model", "resnet"], "there is no model resnet; there are univariate"),
     "unknown dtype": ([*QUICK, "--dtype", "int8"], "there is no dtype int8; there are float64"),
@@ -136,9 +144,8 @@ def test_help_has_an_example(command, backproof):
 
 
 def run(*argv, **options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "backproof", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen([sys.executable, "-m", "backproof", *argv], text=True, **streams)
 
 
 def test_an_interrupt_leaves_a_valid_partial_file(tmp_path):
@@ -175,3 +182,33 @@ def test_nothing_is_left_where_writing_fails(tmp_path, backproof, monkeypatch):
     assert code == 2
     assert "No space left on device" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_links_are_followed_and_devices_left_alone(backproof, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True)
+    assert backproof(*QUICK, "--json", tmp_path / "link", "--junit", tmp_path / "pipe")[0] == 0
+    assert json.loads((tmp_path / "target").read_text())["summary"]["pass"] == 8
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "pipe").is_fifo()
+    assert reader.communicate(timeout=10)[0].startswith("<?xml")
+
+
+def test_a_reader_that_goes_away_is_no_failure():
+    process = run("conform", "--backend", "numpy")
+    process.stdout.readline()
+    process.stdout.close()
+    with process:
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.parametrize("command", ["conform --backend numpy --cells quick", "backends", "prove univariate"])
+def test_a_full_disk_under_standard_output_is_one_line(command):
+    with open("/dev/full", "w") as full:
+        process = run(*command.split(), stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.count("\n") == 1
+    assert "standard output cannot be written" in err

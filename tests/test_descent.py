@@ -1,13 +1,14 @@
 """Descent on data: the optimum it must reach, the backends that must agree, the data it takes."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
 
 from backproof import MODELS, InputError
 from backproof.cli import main
-from backproof.conformance.registry import load as load_backend
+from backproof.conformance.worker import Worker
 from backproof.descent import least_squares
 from backproof.descent.accuracy import parameter_bound
 from backproof.descent.data import load
@@ -17,6 +18,13 @@ from backproof.descent.parameters import draw, hessian, largest_curvature, pack,
 DIABETES = load("diabetes").standardised()
 
 
+@cache
+def started(name):
+    """A backend's worker and what it says of itself, started once."""
+    worker = Worker(name)
+    return worker, worker.start()
+
+
 def data_of(model):
     return DIABETES.only("bmi") if model.name == "univariate" else DIABETES
 
@@ -24,7 +32,7 @@ def data_of(model):
 @pytest.mark.parametrize("name", MODELS)
 def test_backends_arrive_at_the_same_parameters_within_the_stated_bound(name):
     model = MODELS[name]
-    descents = [descend(load_backend(b), model, data_of(model), 1500) for b in ("numpy", "torch", "jax")]
+    descents = [descend(*started(b), model, data_of(model), 1500) for b in ("numpy", "torch", "jax")]
     ends = [pack(model, descent.end.params) for descent in descents]
     bound = parameter_bound(descents[0])
     assert 0 < bound < 1e-7  # a bound that says something
@@ -35,7 +43,7 @@ def test_backends_arrive_at_the_same_parameters_within_the_stated_bound(name):
 @pytest.mark.parametrize("name", ["univariate", "multivariate"])
 def test_the_bound_holds_against_longer_arithmetic(name):
     model, data = MODELS[name], data_of(MODELS[name])
-    descent = descend(load_backend("numpy"), model, data, 300)
+    descent = descend(*started("numpy"), model, data, 300)
     params = {key: np.asarray(value, np.longdouble) for key, value in descent.path[0].params.items()}
     arrays = {key: np.asarray(value, np.longdouble) for key, value in descent.data.items()}
     for _ in range(300):
@@ -50,7 +58,7 @@ def test_the_bound_holds_against_longer_arithmetic(name):
 )
 def test_descent_reaches_the_least_squares_r2(name, r2):
     model = MODELS[name]
-    end = descend(load_backend("numpy"), model, data_of(model), 5000).end
+    end = descend(*started("numpy"), model, data_of(model), 5000).end
     _, _, optimum = least_squares.fit(data_of(model).X, DIABETES.y)
     assert end.loss >= optimum - 1e-12
     assert 1 - end.loss == pytest.approx(r2, abs=5e-5)
@@ -59,7 +67,7 @@ def test_descent_reaches_the_least_squares_r2(name, r2):
 
 def test_descent_beats_random_search_with_the_same_evaluations():
     model = MODELS["multivariate"]
-    descent = descend(load_backend("numpy"), model, DIABETES, 2000)
+    descent = descend(*started("numpy"), model, DIABETES, 2000)
     sought = random_search(model, {"n": 10, "m": 442}, descent.data, 2000, seed=0)
     assert descent.end.loss < sought < descent.path[0].loss
 
@@ -67,10 +75,10 @@ def test_descent_beats_random_search_with_the_same_evaluations():
 def test_the_largest_stable_rate_is_where_descent_turns():
     model = MODELS["multivariate"]
     stable = largest_stable_rate(model, DIABETES)
-    start = descend(load_backend("numpy"), model, DIABETES, 3000, 0.999 * stable)
+    start = descend(*started("numpy"), model, DIABETES, 3000, 0.999 * stable)
     assert start.end.loss < 0.49
     with pytest.raises(InputError, match=r"diverges .* it must be below 2/lambda_max = 0.2485"):
-        descend(load_backend("numpy"), model, DIABETES, 30000, 1.001 * stable)
+        descend(*started("numpy"), model, DIABETES, 30000, 1.001 * stable)
     assert largest_stable_rate(MODELS["two_layer_linear"], DIABETES) is None
     assert good_rate(model, DIABETES, {}) == stable / 2
 
@@ -111,6 +119,12 @@ def test_npz_and_csv_are_read(points):
         assert data.features == features
 
 
+def test_a_byte_order_mark_and_spaces_are_no_part_of_a_name(tmp_path):
+    (tmp_path / "d.csv").write_bytes(b"\xef\xbb\xbfy , a\n1,2\n3,5\n")
+    data = load(str(tmp_path / "d.csv"))
+    assert (data.y.tolist(), data.features) == ([[1.0, 3.0]], ("a",))
+
+
 def test_without_a_column_y_the_last_is_the_target(tmp_path):
     (tmp_path / "d.csv").write_text("a,b,c\n1,2,3\n4,5,7\n")
     assert load(str(tmp_path / "d.csv")).y.tolist() == [[3.0, 7.0]]
@@ -124,6 +138,9 @@ BAD = {
     "latin.csv": (b"a,y\n1,\xff\n", "UTF-8"),
     "nan.csv": (b"a,y\n1,2\n2,nan\n", "not finite"),
     "flat.csv": (b"a,y\n1,2\n2,2\n", "the target is constant"),
+    "one.csv": (b"a,y\n1,2\n", "there is one example"),
+    "headless.csv": (b"1,2\n3,4\n5,6\n", "the first row is numbers"),
+    "twins.csv": (b"a,a,y\n1,2,3\n4,5,6\n", "two columns of the header have one name"),
     "junk.npz": (b"PK nonsense", "no .npz of numbers"),
     "empty.npz": (b"", "no .npz of numbers"),
 }
@@ -198,3 +215,35 @@ def test_a_constant_feature_is_standardised_to_zero(points):
     from backproof.descent.data import Data
 
     assert not Data("made", X, y, ("a", "b", "c")).standardised().X[2].any()
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("Ascends", "the fault is the backend's; run backproof conform --backend tests.planted:Ascends"),
+        ("Forgets", "descends to {}; it must give the parameters"),
+        ("Exits", "cannot descend: SystemExit: 3"),
+        ("Mumbles", "cannot descend: TypeError: to_numpy gives list for w"),
+    ],
+)
+def test_a_backend_at_fault_is_one_clear_error(spec, message, capfd):
+    with pytest.raises(SystemExit) as exited:
+        main(["descend", "univariate", "--backend", f"tests.planted:{spec}", "--steps", "50"])
+    out, err = capfd.readouterr()
+    assert (exited.value.code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_a_descent_too_large_for_a_bound_says_so(backproof):
+    code, out, _ = backproof("descend", "two_layer_linear", "--hidden", "40", "--steps", "5")
+    assert code == 0
+    assert "no bound on rounding: the problem is too large for it" in out
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-250])
+def test_extreme_scales_are_standardised(scale, points):
+    folder, X, y = points
+    np.savez(folder / "d.npz", X=X * scale, y=y / scale)
+    data = load(str(folder / "d.npz")).standardised()
+    np.testing.assert_allclose(data.X.std(axis=1), 1)
+    np.testing.assert_allclose(data.y.std(axis=1), 1)

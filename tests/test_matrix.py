@@ -14,5 +14,5 @@ def test_conforms(cell, session):
     report = decide(cell, ask(session.workers[cell.backend], cell))
     if report.verdict is Verdict.INCONCLUSIVE:
         pytest.skip(f"INCONCLUSIVE {report.reason}")
-    told = [line for name, j in report.tensors.items() for line in (f"{name}: {j.verdict}", *describe(j))]
+    told = [line for name, j in report.tensors.items() for line in (f"{name}: {j.verdict}", *describe(name, j))]
     assert report.verdict is Verdict.PASS, "\n".join([report.reason or "", *told])

@@ -83,6 +83,11 @@ def test_form_is_judged_before_value(spec, kind):
         assert kinds == {kind}
 
 
+def test_what_is_not_answered_fails():
+    for report in conform("silent", cells="quick").values():
+        assert (report.verdict, report.reason) == (Verdict.FAIL, "no loss, no output")
+
+
 def test_a_crash_or_an_exception_costs_its_own_cells_only():
     for cell, report in conform("crashes", cells="quick").items():
         expected = {"multivariate": "killed by SIGSEGV", "two_layer_linear": "RuntimeError: no such luck"}
@@ -91,6 +96,20 @@ def test_a_crash_or_an_exception_costs_its_own_cells_only():
             assert expected[cell.problem.model] in report.reason
         else:
             assert report.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("Exits", "SystemExit: 3"),
+        ("Mumbles", "to_numpy gives list for w, no real numbers"),
+        ("Garbles", "its answer cannot be read: ValueError"),
+    ],
+)
+def test_a_malformed_answer_costs_its_own_cells_only(spec, reason):
+    for report in conform(spec, cells="quick", models=["univariate"]).values():
+        assert report.verdict is Verdict.ERROR
+        assert reason in report.reason
 
 
 def test_a_hang_costs_its_own_cells_only():

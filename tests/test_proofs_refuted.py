@@ -366,7 +366,7 @@ def test_prove_prints_a_derivation_that_fits_the_terminal(backproof):
     [
         (["bivariate"], "there is no model bivariate; choose among univariate, "),
         (["--latex", "nowhere/page.tex"], "nowhere/page.tex cannot be written: there is no folder"),
-        (["--markdown", "-", "--json", "-"], "two results cannot both go to standard output"),
+        (["--markdown", "-", "--json", "-"], "two results cannot both go to -; name another file"),
     ],
 )
 def test_the_users_errors_are_one_line_and_exit_2(backproof, argv, said):

@@ -21,7 +21,7 @@ from backproof.conformance.runner import run
 from backproof.conformance.session import Session
 from backproof.conformance.verdict import Verdict
 from backproof.truth.certify import certify_descent
-from backproof.truth.rounding import FORMATS
+from backproof.truth.formats import FORMATS
 
 
 def problem(model, regime, dtype="float64", **dims):

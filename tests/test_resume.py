@@ -43,7 +43,10 @@ def test_errors_are_run_again(backproof, tmp_path):
     [
         (lambda result: result["environment"].update(numpy="1.0"), "numpy was 1.0 there and is"),
         (lambda result: result["environment"].update(seed=7), "seed was 7 there and is 0 here"),
-        (lambda result: result["environment"]["backends"]["numpy"].update(version="1"), "numpy version was 1 there"),
+        (lambda result: result["environment"]["backends"]["numpy"].update(version="1"), "numpy's version was 1 there"),
+        (lambda result: result["environment"]["backends"]["numpy"].update(code="f"), "numpy's code was f there"),
+        (lambda result: result["cells"][0].update(gradients={}), "is no result of backproof conform"),
+        (lambda result: result["cells"][0].update(seconds="fast"), "is no result of backproof conform"),
         (lambda result: result.pop("cells"), "is no result of backproof conform"),
         (lambda result: result["cells"][0].update(verdict="fine"), "is no result of backproof conform"),
         (lambda result: result["cells"][0]["gradients"].update(w=3), "is no result of backproof conform"),

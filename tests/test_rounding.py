@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from backproof import MODELS, Model
 from backproof.truth.certify import certify
-from backproof.truth.rounding import FORMATS, likely, rigorous
+from backproof.truth.formats import FORMATS
+from backproof.truth.rounding import likely, rigorous
 
 DTYPES = ["float64", "float32", "float16"]
 
 
-def test_gamma_is_highams_and_infinite_from_nu_1_on():
-    assert rigorous(3, 0.1) == pytest.approx(0.3 / 0.7)
-    assert rigorous(10, 0.1) == math.inf
+def test_rigorous_is_the_product_of_all_roundings():
+    assert rigorous(3, 0.1) == pytest.approx(1.1**3 - 1)
     assert rigorous(0, 0.1) == likely(0, 0.1) == 0
+    assert rigorous(1e9, 2.0**-8) == math.inf
 
 
 def test_likely_is_rigorous_for_few_roundings_and_grows_as_the_root_for_many():
@@ -136,3 +137,34 @@ def test_flushed_subnormals_are_within_the_bound():
     arrays |= {"w": np.float32(tiny), "b": np.float32(0)}
     quantity = certify(model, arrays, "float32").gradients["b"]
     assert errors(quantity, np.float32(0)) <= quantity.rigorous
+
+
+def linear(**arrays):
+    return MODELS["two_layer_linear"], {name: np.asarray(value, "float32") for name, value in arrays.items()}
+
+
+def test_underflow_is_covered_in_any_association():
+    """X = 1e-30 times d underflows; multiplied by w2 = 1e12 first it does not. Both are right arithmetic."""
+    model, arrays = linear(X=[[1e-30]], y=[[0.0]], W1=[[0.0]], b1=[[0.0]], w2=[[1e12]], b2=1e-17)
+    truth = certify(model, arrays, "float32").gradients["W1"]
+    d = np.float32(2e-17)
+    late, early = np.float32(1e12) * (d * arrays["X"]), (np.float32(1e12) * d) * arrays["X"]
+    assert late == 0
+    assert early > 0
+    for computed in (late, early):
+        assert (errors(truth, computed) <= truth.rigorous).all()
+
+
+def test_a_division_that_may_come_last_is_no_promise_against_overflow():
+    model = MODELS["multivariate"]
+    arrays = {"X": np.full((1, 64), 100.0), "y": np.full((1, 64), -100.0), "w": np.zeros((1, 1)), "b": np.array(0.0)}
+    arrays = {name: value.astype("float16") for name, value in arrays.items()}
+    with np.errstate(over="ignore"):
+        assert np.isinf(2 * ((arrays["w"] @ arrays["X"] - arrays["y"]) @ arrays["X"].T))
+    assert np.isinf(certify(model, arrays, "float16").gradients["w"].rigorous).all()
+
+
+def test_the_root_of_what_may_be_negative_has_no_bound():
+    model = Model("root", {"a": "", "b": ""}, ("a", "b"), lambda xp, a, b, tap: xp.sqrt(a * a - b), dict)
+    arrays = {"a": np.float32(1 + 2.0**-12), "b": np.float32(1 + 2.0**-11)}  # a * a rounds to b: 2^-24 are left
+    assert certify(model, arrays, "float32").loss.rigorous == np.inf

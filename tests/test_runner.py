@@ -11,7 +11,7 @@ from backproof.conformance.results import as_json, as_junit
 from backproof.conformance.session import Session
 from backproof.conformance.verdict import Verdict
 from backproof.conformance.worker import Failure
-from backproof.truth.rounding import FORMATS
+from backproof.truth.formats import FORMATS
 
 PROBLEM = Problem("multivariate", (("n", 3), ("m", 7)), "normal", "float32")
 CELL = Cell(PROBLEM, "numpy", "reference", "cpu")

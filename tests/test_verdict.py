@@ -95,3 +95,15 @@ def test_scalars_are_judged():
 def test_gravity_orders_the_verdicts():
     assert max(Verdict, key=lambda verdict: verdict.gravity) is Verdict.ERROR
     assert min(Verdict, key=lambda verdict: verdict.gravity) is Verdict.PASS
+
+
+def test_a_component_without_error_or_bound_hides_no_other():
+    truth = Quantity(TRUTH.value, np.array([[0.0, 0.01]]), np.array([[0.0, 0.1]]))
+    judgement = judged([[1.0, -2.05]], truth)
+    assert (judgement.verdict, judgement.worst_index) == (Verdict.INCONCLUSIVE, (0, 1))
+
+
+def test_a_quantity_may_be_resolved_relative_to_something_else():
+    truth = Quantity(TRUTH.value, TRUTH.likely, TRUTH.rigorous, scale=np.array([[0.01, 0.02]]))
+    assert judged([[1.0, -2.0]], truth).resolution == 1.0
+    assert judged([[1.0, -2.0]], truth).verdict is Verdict.INCONCLUSIVE

@@ -13,27 +13,46 @@ from backproof.errors import InputError
 
 
 def check_writable(*paths: str | None) -> None:
-    """InputError where a result could not be written to one of `paths` (None and "-" can); asked before long work."""
-    for path in paths:
-        if path is None or path == "-":
+    """Asked before long work. InputError where a result could not be written to one of `paths` (None and "-" can),
+    or where two results would go to one place."""
+    given = [path for path in paths if path is not None]
+    for path in given:
+        if path == "-":
             continue
-        folder = Path(path).resolve().parent
-        if Path(path).is_dir():
+        if not path:
+            raise InputError("the name of a result file is empty; give one")
+        target = Path(path)
+        try:
+            folder, is_folder = target.resolve().parent, target.is_dir()
+        except OSError as error:  # a name too long, a loop of links
+            raise InputError(f"{path[:60]} cannot be written: {error.strerror}; name another file") from None
+        if is_folder:
             raise InputError(f"{path} is a folder; give the name of a file")
         if not folder.is_dir():
             raise InputError(f"{path} cannot be written: there is no folder {folder}; make it, or name another file")
-        if not os.access(folder, os.W_OK):
+        if not os.access(target if target.exists() and not target.is_file() else folder, os.W_OK):
             raise InputError(f"{path} cannot be written: no permission in {folder}; name another file")
+    places = [path if path == "-" else str(Path(path).resolve()) for path in given]
+    for path in given:
+        if places.count(path if path == "-" else str(Path(path).resolve())) > 1:
+            raise InputError(f"two results cannot both go to {path}; name another file for one of them")
 
 
 def write(path: str, text: str) -> None:
-    """Write `text` to `path` atomically ("-" is standard output). Raises InputError where that fails."""
+    """Write `text` to `path` ("-" is standard output), atomically where that is a file: whole or not at all.
+
+    A link is followed; a device or pipe is written to as it is. Raises InputError where that fails.
+    """
     if path == "-":
         sys.stdout.write(text)
+        sys.stdout.flush()
         return
-    target = Path(path)
     temporary = None
     try:
+        target = Path(path).resolve()
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
             temporary = Path(file.name)
             file.write(text)

@@ -1,13 +1,14 @@
 """The command `backproof`: parses, calls, prints. A command's own imports wait until it runs."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from backproof import InputError, __version__
-from backproof.cli import backends, conform, descend, prove
+from backproof.cli import backends, check, conform, descend, prove
 from backproof.cli.parser import Parser
 
-COMMANDS = (conform, prove, descend, backends)
+COMMANDS = (conform, check, prove, descend, backends)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,13 +24,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         command.add(commands)
     arguments = parser.parse_args(argv)
     try:
-        sys.exit(arguments.run(arguments))
+        code = arguments.run(arguments)
+        sys.stdout.flush()
     except InputError as error:
-        sys.stderr.write(f"backproof: {error}\n")
-        sys.exit(2)
+        code = 2
+        print(f"backproof: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        sys.stderr.write("backproof: interrupted\n")
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output went away
-        sys.stderr.close()
-        sys.exit(141)
+        code = 130
+        print("backproof: interrupted", file=sys.stderr)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (so that the exit has nothing left to flush)
+        code = 141
+    except (OSError, UnicodeEncodeError) as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        code = 2
+        print(f"backproof: standard output cannot be written: {error}", file=sys.stderr)
+    sys.exit(code)

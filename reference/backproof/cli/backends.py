@@ -20,6 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from rich.table import Table
+    from rich.text import Text
 
     from backproof.cli.terminal import results_console
     from backproof.conformance.session import start
@@ -38,5 +39,5 @@ def run(arguments: argparse.Namespace) -> int:
     console = results_console(arguments.json)
     console.print(table)
     for reason in missing.values():
-        console.print(f"missing: {reason}", style="yellow", soft_wrap=True)
+        console.print(Text(f"missing: {reason}", "yellow"))
     return 0

@@ -19,9 +19,16 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--backend", action="append", metavar="NAME|module:attr|all", help="a backend (default: those that import)"
     )
     parser.add_argument("--model", action="append", help="a model (default: all four)")
-    parser.add_argument("--dtype", action="append", help="a dtype (default: float64 and float32)")
+    parser.add_argument(
+        "--dtype", action="append", help="a dtype (default: float64 and float32; some cells in bfloat16 and float16)"
+    )
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda|all", help="where to run (default: cpu)")
-    parser.add_argument("--cells", default="default", metavar="quick|default|full", help="how many shapes")
+    parser.add_argument(
+        "--cells",
+        default="default",
+        metavar="quick|default|full",
+        help="quick: one shape; default: every regime; full: more of all",
+    )
     parser.add_argument("--seed", type=natural, default=0, help="the seed of the cells' data (default: 0)")
     parser.add_argument("--resume", metavar="FILE", help="take decided cells from a JSON result of an interrupted run")
     parser.add_argument("--known-failures", metavar="FILE", help="cell ids (or patterns) and reasons, one a line")
@@ -42,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.conformance.table import closing, findings, headings, table, times
 
     check_writable(arguments.json, arguments.junit)
-    failures = known.load(arguments.known_failures) if arguments.known_failures else []
+    failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
     start = time.perf_counter()
     session = Session.open(
         arguments.backend or (),
@@ -58,8 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     reports: list[Report] = []
     partial = False
     try:
-        if arguments.resume:
+        if arguments.resume is not None:
             reports += resume.load(arguments.resume, session.environment(), session.cells)
+            console.print(f"{len(reports)} of {len(session.cells)} cells taken from {arguments.resume}")
         decided = {report.cell for report in reports}
         left = [cell for cell in session.cells if cell not in decided]
         for report in track(run_cells(left, session.workers), len(left), "cells"):
@@ -80,9 +88,11 @@ def run(arguments: argparse.Namespace) -> int:
         console.print("cells by verdict, and the worst error as a fraction of its bound:")
         console.print(table(judged))
     for line in [*findings(judged), *known.surprises(judged, failures), *power_table(mutants), *times(judged)]:
-        console.print(line)
+        console.print(line, soft_wrap=bool(getattr(line, "no_wrap", False)))  # an id is never broken
     console.print(closing(reports, time.perf_counter() - start))
     if partial:
+        if arguments.json:
+            console.print(f"{len(reports)} of {len(session.cells)} cells; --resume {arguments.json} goes on from here")
         raise KeyboardInterrupt
     if any(not fate.killed or fate.errors for fate in mutants):
         return 1

@@ -7,6 +7,8 @@ from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.models import MODELS
 
+MOST_STEPS = 100_000_000
+
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = add_command(
@@ -32,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.table import Table
 
     from backproof.cli.terminal import results_console, steps_bar
-    from backproof.conformance.registry import load as load_backend
+    from backproof.conformance.worker import Worker
     from backproof.descent import least_squares
     from backproof.descent.accuracy import parameter_bound
     from backproof.descent.data import DIABETES, load
@@ -41,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_writable(arguments.json)
     if arguments.model not in MODELS:
         raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
+    if arguments.steps > MOST_STEPS:
+        raise InputError(f"--steps is {arguments.steps}; at most {MOST_STEPS}")
     rate = arguments.learning_rate
     if rate is not None and not 0 < rate < float("inf"):
         raise InputError(f"--learning-rate is {rate}; it must be a positive number")
@@ -50,9 +54,17 @@ def run(arguments: argparse.Namespace) -> int:
         if feature not in data.features:
             raise InputError(f"{data.source} has no feature {feature}; it has {', '.join(data.features[:20])}")
         data = data.only(feature)
-    backend = load_backend(arguments.backend)
-    with steps_bar(arguments.steps, f"{model.name} on {backend.name}") as watch:
-        descent = descend(backend, model, data, arguments.steps, rate, arguments.hidden, arguments.seed, watch)
+    worker = Worker(arguments.backend)
+    try:
+        backend = worker.start()
+        if "float64" not in backend.dtypes or "cpu" not in backend.devices:
+            raise InputError(f"backend {backend.name} has no float64 on a cpu; descend needs that")
+        with steps_bar(arguments.steps, f"{model.name} on {backend.name}") as watch:
+            descent = descend(
+                worker, backend, model, data, arguments.steps, rate, arguments.hidden, arguments.seed, watch
+            )
+    finally:
+        worker.close()
     dims = {"n": data.X.shape[0], "m": data.X.shape[1], "k": arguments.hidden}
     sought = random_search(model, dims, descent.data, arguments.steps, arguments.seed)
     variance = float(data.y.var())
@@ -90,7 +102,11 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(table)
     stability = _stability(stable, descent.learning_rate)
     console.print(f"features and target standardised; learning rate {descent.learning_rate:.4g}{stability}")
-    console.print(f"parameters within {bound:.1e} of descent in exact arithmetic (2-norm, first order)")
+    console.print(
+        "no bound on rounding: the problem is too large for it"
+        if bound is None
+        else f"parameters within {bound:.1e} of descent in exact arithmetic (2-norm, first order)"
+    )
     return 0
 
 

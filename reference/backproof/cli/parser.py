@@ -1,6 +1,7 @@
 """The command line's grammar: one parser a command, errors of one line."""
 
 import argparse
+import textwrap
 from typing import NoReturn
 
 
@@ -16,7 +17,7 @@ def add_command(commands: "argparse._SubParsersAction[Parser]", name: str, summa
     parser = commands.add_parser(
         name,
         help=summary,
-        description=summary,
+        description=textwrap.fill(summary, 78),
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

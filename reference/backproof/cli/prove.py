@@ -42,8 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     models = _chosen(arguments.models)
     targets = [arguments.json, arguments.latex, arguments.markdown]
     check_writable(*targets)
-    if targets.count("-") > 1:
-        raise InputError('two results cannot both go to standard output ("-"); name a file for one of them')
     chapters, lemmas = _prove(models, quiet="-" in targets)
     if arguments.latex or arguments.markdown:
         from backproof.proofs.page import page

@@ -10,9 +10,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 
 
+class _Console(Console):
+    """A console that lets the command end where the reader of its output went away."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def results_console(*machine_outputs: str | None) -> Console:
     """Where results for people go: standard output, or standard error where that belongs to a machine ("-")."""
-    return Console(stderr="-" in machine_outputs, highlight=False)
+    return _Console(stderr="-" in machine_outputs, highlight=False, markup=False)
 
 
 def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -13,7 +13,7 @@ from backproof.conformance.registry import Description
 from backproof.conformance.relations import RELATIONS
 from backproof.models import MODELS
 from backproof.models.model import Dims
-from backproof.truth.rounding import FORMATS
+from backproof.truth.formats import FORMATS
 
 # Pairwise distinct, none 1: a transpose, a mean over the wrong axis or a sum for a mean cannot hide.
 DISTINCT = dict(n=3, m=7, k=5)

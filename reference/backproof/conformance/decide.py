@@ -12,8 +12,11 @@ from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.verdict import Diagnosis, Judgement, Verdict, judge
 from backproof.conformance.worker import Evaluation, Failure, Task, Tensor
 from backproof.models import MODELS
-from backproof.truth.certify import Quantity, Truth, certify, certify_descent
-from backproof.truth.exact import balls
+from backproof.truth.certify import FIRST_BITS, Quantity, Truth, certify, certify_descent
+from backproof.truth.exact import Undecided, balls, precision
+from backproof.truth.formats import FORMATS
+
+WHOLE = ("loss", "output")  # the tensors of a cell that are no gradients
 
 
 @dataclass(frozen=True)
@@ -79,48 +82,59 @@ def tasks(cell: Cell) -> list[Task]:
 
 def decide(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Report:
     """Judge a cell by the answers to its tasks, tensor by tensor; the cell is as bad as the worst."""
-    problem = cell.problem
     evaluations = [answer for answer in answers if isinstance(answer, Evaluation)]
     for answer in answers:
         if isinstance(answer, Failure):
             return Report(cell, Verdict.ERROR, answer.reason)
+    try:
+        return _decide(cell, evaluations)
+    except Undecided as undecided:
+        return Report(cell, Verdict.INCONCLUSIVE, f"no truth: {undecided}")
+
+
+def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
+    problem = cell.problem
     seconds = sum(answer.seconds for answer in evaluations)
-    wrong = [_wrong_keys(cell, answer, seconds) for answer in evaluations]
-    for report in wrong:
-        if report:
-            return report
+    for answer in evaluations:
+        if wrong := _wrong_keys(cell, answer, seconds):
+            return wrong
     if problem.regime == TRAJECTORY:
         ends = _judge_all(evaluations[0].tensors, _trajectory(problem, cell.form), problem.dtype)
         return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
     if problem.regime in RELATIONS:
         return _decide_relation(cell, evaluations, seconds)
     expected, answer = truth(problem, cell.form), evaluations[0]
-    gradients = _judge_all(answer.tensors, expected.gradients, problem.dtype)
-    loss = judge(*answer.loss, expected.loss, problem.dtype) if answer.loss else None
-    output = judge(*answer.output, expected.output, problem.dtype) if answer.output and expected.output else None
-    report = Report(cell, Verdict.PASS, None, seconds, gradients, loss, output)
-    return _concluded(_with_provenance(report, answer, expected))
+    judged = _judge_all(answer.named, expected.named, problem.dtype)
+    return _concluded(_with_provenance(_report(cell, seconds, judged), answer, expected))
+
+
+def _report(cell: Cell, seconds: float, judged: Mapping[str, Judgement], precision: str | None = None) -> Report:
+    """A report of judged tensors by name: "loss", "output" and the parameters'."""
+    gradients = {name: j for name, j in judged.items() if name not in WHOLE}
+    return Report(
+        cell, Verdict.PASS, None, seconds, gradients, judged.get("loss"), judged.get("output"), precision=precision
+    )
 
 
 def _with_provenance(report: Report, answer: Evaluation, expected: Truth) -> Report:
     """Name the lower precision that explains errors beyond the likely bounds; with a name, they fail."""
     asked = report.cell.problem.dtype
-    judged = {name: j for name, j in {"loss": report.loss, "output": report.output}.items() if j} | dict(
-        report.gradients
-    )
-    narrowed = {j.diagnosis.text for j in judged.values() if j.diagnosis and j.diagnosis.kind == "dtype"}
-    if narrowed:
-        return replace(report, precision=f"{min(narrowed)} (is {asked} switched off?)")
+    judged = {name: j for name, j in {"loss": report.loss, "output": report.output, **report.gradients}.items() if j}
+    narrowed = {FORMATS[d].digits: d for _, d in answer.named.values() if d in FORMATS and d != asked}
+    if narrowed and min(narrowed) < FORMATS[asked].digits:
+        return replace(
+            report, precision=f"{narrowed[min(narrowed)]}, where {asked} was asked for (is it switched off?)"
+        )
     beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
     if not beyond:
         return report
-    tensors = {"loss": answer.loss, "output": answer.output, **answer.tensors}
-    named = provenance(report.cell.problem, expected, {name: t[0] for name, t in tensors.items() if t}, beyond)
+    named = provenance(
+        report.cell.problem, expected, {name: values for name, (values, _) in answer.named.items()}, beyond
+    )
     if named is None:
         return report
     judged |= {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}
-    gradients = {name: judged[name] for name in report.gradients}
-    return replace(report, precision=named, loss=judged.get("loss"), output=judged.get("output"), gradients=gradients)
+    return _report(report.cell, report.seconds or 0.0, judged, named)
 
 
 def _judge_all(tensors: Mapping[str, Tensor], expected: Mapping[str, Quantity], dtype: str) -> dict[str, Judgement]:
@@ -133,50 +147,55 @@ def _concluded(report: Report) -> Report:
 
 
 def _wrong_keys(cell: Cell, answer: Evaluation, seconds: float) -> Report | None:
+    """A failed report where the answer lacks a tensor, or has one too many."""
     params = MODELS[cell.problem.model].params
     missing = [name for name in params if name not in answer.tensors]
     extra = [name for name in answer.tensors if name not in params]
-    if not missing and not extra:
+    whole = [name for name in WHOLE if name not in answer.named and cell.problem.regime != TRAJECTORY]
+    if not (missing or extra or whole):
         return None
-    text = ", ".join([f"no gradient of {name}" for name in missing] + [f"{name} is no parameter" for name in extra])
+    said = [f"no gradient of {name}" for name in missing] + [f"{name} is no parameter" for name in extra]
+    text = ", ".join(said + [f"no {name}" for name in whole])
     wrong = Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("key", text))
-    return Report(cell, Verdict.FAIL, text, seconds, dict.fromkeys(missing + extra, wrong))
+    return replace(
+        _report(cell, seconds, dict.fromkeys(missing + extra + whole, wrong)), verdict=Verdict.FAIL, reason=text
+    )
 
 
+@precision(FIRST_BITS)
 def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) -> Report:
-    """The original answer against what the changed ones say of it; the bounds of both sides add."""
-    problem, original = cell.problem, answers[0]
+    """The original answer against what the changed ones say of it; the bounds of both sides add.
+
+    A PASS says that the relation holds, which wrong gradients may: other cells hold them against the truth.
+    """
+    problem = cell.problem
     if RELATIONS[problem.regime].exact:
         return _decide_repeated(cell, answers, seconds)
-    own = truth(problem, cell.form)
-    named: dict[str, Quantity] = {"loss": own.loss, **own.gradients}
-    gradients = {}
-    for name, quantity in named.items():
-        sides = list(zip(_changes(problem), answers[1:], _changed_truths(problem, cell.form), strict=True))
-        each = [theirs.loss if name == "loss" else theirs.gradients[name] for _, _, theirs in sides]
-        tensors = [answer.loss if name == "loss" else answer.tensors[name] for _, answer, _ in sides]
-        mine = original.loss if name == "loss" else original.tensors[name]
-        if mine is None or any(tensor is None for tensor in tensors):
+    original, *changed = answers
+    judged = {}
+    for name, quantity in truth(problem, cell.form).named.items():
+        if name == "output":  # of other examples, or of more of them
             continue
-        formed = [judge(*tensor, q, problem.dtype) for tensor, q in zip(tensors, each, strict=True) if tensor]
-        broken = next((j for j in formed if j.diagnosis), None)
-        if broken:
-            gradients[name] = broken
+        sides = [
+            (change.back, answer.named[name], theirs.named[name])
+            for change, answer, theirs in zip(
+                _changes(problem), changed, _changed_truths(problem, cell.form), strict=True
+            )
+        ]
+        ill_formed = [j for _, tensor, q in sides if (j := judge(*tensor, q, problem.dtype)).diagnosis]
+        if ill_formed:
+            judged[name] = ill_formed[0]
             continue
-        backs = [change.back for change, _, _ in sides]
-        values = sum(back(name, balls(t[0].astype(np.float64))) for back, t in zip(backs, tensors, strict=True) if t)
-        likely, rigorous = (
-            getattr(quantity, side) + sum(back(name, getattr(q, side)) for back, q in zip(backs, each, strict=True))
-            for side in ("likely", "rigorous")
-        )
-        gradients[name] = judge(*mine, Quantity(np.asarray(values, object), likely, rigorous), problem.dtype)
-    loss = gradients.pop("loss", None)
-    return _concluded(Report(cell, Verdict.PASS, None, seconds, gradients, loss))
+        said = sum(back(name, balls(values.astype(np.float64))) for back, (values, _), _ in sides)
+        likely = quantity.likely + sum(back(name, q.likely) for back, _, q in sides)
+        rigorous = quantity.rigorous + sum(back(name, q.rigorous) for back, _, q in sides)
+        judged[name] = judge(*original.named[name], Quantity(np.asarray(said, object), likely, rigorous), problem.dtype)
+    return _concluded(_report(cell, seconds, judged))
 
 
 def _decide_repeated(cell: Cell, answers: Sequence[Evaluation], seconds: float) -> Report:
     """Two runs of the same inputs: the same bits, or it is reported. Other bits are no fault, so they do not fail."""
-    first, second = (answer.tensors for answer in answers)
+    first, second = (answer.named for answer in answers)
     different = [name for name in first if first[name][0].tobytes() != second[name][0].tobytes()]
     told = {
         name: Judgement(Verdict.INCONCLUSIVE, "not deterministic: two runs on the same inputs differ")
@@ -184,4 +203,4 @@ def _decide_repeated(cell: Cell, answers: Sequence[Evaluation], seconds: float) 
         else Judgement(Verdict.PASS)
         for name in first
     }
-    return _concluded(Report(cell, Verdict.PASS, None, seconds, told))
+    return _concluded(_report(cell, seconds, told))

@@ -1,6 +1,7 @@
 """Precision provenance: fewer bits than were asked for, told from the error itself and named."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,15 +9,15 @@ import numpy as np
 
 from backproof.conformance.cells import Problem, inputs
 from backproof.models import MODELS
-from backproof.truth.certify import Quantity, Truth, dimensions
-from backproof.truth.rounding import FORMATS, Format
+from backproof.truth.certify import Truth, dimensions
+from backproof.truth.formats import FORMATS, Format
 from backproof.truth.simulated import simulate
 from backproof.truth.trace import trace
 
 _FLOAT32 = FORMATS["float32"]
 LOWER = (
     (_FLOAT32, "24 significand bits: float32 (is float64 switched off?)"),
-    (Format("TF32", 11, _FLOAT32.tiny, _FLOAT32.huge), "about 11 significand bits: TF32 or float16"),
+    (replace(_FLOAT32, name="TF32", digits=11), "about 11 significand bits: TF32 or float16"),
     (FORMATS["bfloat16"], "about 8 significand bits: bfloat16"),
 )
 # In bits: how far the errors of a cell, in the mean over its tensors, and of one tensor may be from simulated ones.
@@ -39,8 +40,10 @@ def provenance(problem: Problem, truth: Truth, answer: Values, beyond: Collectio
     for fmt, name in LOWER:
         for values in _simulated(problem, fmt) if fmt.digits < asked else ():
             simulated = {key: _error(truth, key, value) for key, value in values.items()}
-            visible = [key for key, error in simulated.items() if (error > quantity(truth, key).likely).any()]
+            visible = [key for key, error in simulated.items() if (error > truth.named[key].likely).any()]
             bits = np.abs([_bits_apart(_error(truth, key, answer[key]), simulated[key]) for key in beyond])
+            if "output" in visible and "output" not in beyond:
+                continue  # lower precision would have shown in the forward too
             explained = len(set(beyond) & set(visible)) > len(visible) / 2
             if explained and bits.max() <= TENSOR_BITS and bits.mean() <= CELL_BITS:
                 scores[name] = min(float(bits.mean()), scores.get(name, np.inf))
@@ -64,15 +67,8 @@ def _simulated(problem: Problem, fmt: Format) -> list[dict[str, Any]]:
     return [{key: values[node] for key, node in told.items()} for values in simulate(list(told.values()), arrays, fmt)]
 
 
-def quantity(truth: Truth, key: str) -> Quantity:
-    """The truth of the tensor `key`: "loss", "output" or a parameter's name."""
-    found = {"loss": truth.loss, "output": truth.output, **truth.gradients}[key]
-    assert found is not None
-    return found
-
-
 def _error(truth: Truth, key: str, values: Any) -> Any:
-    return np.abs(np.asarray(values, np.float64) - np.array(quantity(truth, key).value, np.float64))
+    return np.abs(np.asarray(values, np.float64) - np.array(truth.named[key].value, np.float64))
 
 
 def _bits_apart(seen: Any, simulated: Any) -> float:

@@ -1,11 +1,14 @@
 """Finding backends: entry points of the group `backproof.backends`, or `module:attr`."""
 
+import hashlib
 import importlib
 import inspect
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from backproof.backend import Backend
@@ -37,6 +40,7 @@ class Description:
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that offer some models only
     costly: tuple[str, ...] = ()  # series that compile every shape for seconds
     forms: dict[str, str] = field(default_factory=dict)  # series that compute in a form of `backproof.forms`
+    code: str = ""  # a digest of the file it is written in: verdicts are of this code
 
     def offers(self, series: str, model: str) -> bool:
         return model in self.only.get(series, (model,))
@@ -54,6 +58,8 @@ def load(spec: str) -> Backend:
     Raises Missing where something it imports is not installed, InputError where it is unknown or broken.
     """
     if ":" in spec:
+        if not re.fullmatch(r"[\w.]+:[\w.]+", spec) or spec.partition(":")[0].endswith(".py"):
+            raise InputError(f"there is no backend {spec}; name it as module:attr, the module without .py or a path")
         point = EntryPoint(spec, spec, GROUP)
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
@@ -66,7 +72,9 @@ def load(spec: str) -> Backend:
     try:
         module = importlib.import_module(point.module)
     except ModuleNotFoundError as error:
-        hint = f"pip install 'backproof[{spec}]'" if spec in ("torch", "jax") else f"install {error.name}"
+        hint = "install it, or run where its file is"
+        if spec in ("torch", "jax"):
+            hint = f"pip install 'backproof[{spec}]'"
         raise Missing(f"backend {spec}: no module {error.name}; {hint}") from None
     except Exception as error:
         raise InputError(f"backend {spec}: importing {point.module} fails: {one_line(error)}") from error
@@ -77,6 +85,8 @@ def load(spec: str) -> Backend:
         found = found() if inspect.isclass(found) else found
     except Exception as error:
         raise InputError(f"backend {spec}: {point.value} cannot be made: {one_line(error)}") from error
+    if inspect.isfunction(found):
+        raise InputError(f"backend {spec}: {point.value} is a function; name an instance, a class or a module")
     lacking = [member for member in MEMBERS if not hasattr(found, member)]
     if lacking:
         raise InputError(f"backend {spec}: {point.value} is no backend, it lacks {', '.join(lacking)}")
@@ -85,7 +95,13 @@ def load(spec: str) -> Backend:
 
 
 def describe(spec: str, backend: Backend) -> Description:
-    """The plain facts of a loaded backend. Raises InputError for a form that there is not."""
+    """The plain facts of a loaded backend. Raises InputError where they are not of the protocol's form."""
+    for name in ("devices", "dtypes", "series"):
+        told = getattr(backend, name)
+        if isinstance(told, str) or not all(isinstance(item, str) for item in told) or not len(told):
+            raise InputError(f"backend {spec}: {name} is {told!r}; it must be a sequence of names, one at least")
+    if not re.fullmatch(r"[\w.+-]+", str(backend.name)):
+        raise InputError(f"backend {spec}: its name is {backend.name!r}; letters, digits, ., +, - and _ make a name")
     forms = {str(series): str(form) for series, form in getattr(backend, "forms", {}).items()}
     for form in forms.values():
         if form not in FORMS:
@@ -101,12 +117,22 @@ def describe(spec: str, backend: Backend) -> Description:
         {series: tuple(models) for series, models in getattr(backend, "only", {}).items()},
         tuple(getattr(backend, "costly", ())),
         forms,
+        _digest(backend),
     )
+
+
+def _digest(backend: Backend) -> str:
+    module = backend if inspect.ismodule(backend) else inspect.getmodule(type(backend))
+    file = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file and Path(file).is_file() else ""
 
 
 def one_line(error: BaseException) -> str:
     """An exception as one line: its type, its message and where it was raised."""
-    message = " ".join(str(error).split())
+    try:
+        message = " ".join(str(error).split())
+    except Exception:
+        message = "(its message cannot be shown)"
     frame = error.__traceback__
     while frame and frame.tb_next:
         frame = frame.tb_next

@@ -24,25 +24,35 @@ def load(path: str, environment: Mapping[str, Any], cells: Sequence[Cell]) -> li
         made_in, found = result["environment"], {cell["id"]: cell for cell in result["cells"]}
         for key in ("backproof", "seed", "numpy", "python-flint"):
             _same(path, key, made_in[key], environment[key])
-        for name, backend in environment["backends"].items():
-            if name in made_in["backends"]:
-                _same(path, f"{name} version", made_in["backends"][name]["version"], backend["version"])
+        for name, backend in json.loads(json.dumps(environment["backends"])).items():
+            for key, value in backend.items() if name in made_in["backends"] else ():
+                _same(path, f"{name}'s {key}", made_in["backends"][name][key], value)
         reports = [_report(cell, found[cell.id]) for cell in cells if cell.id in found]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{path} is no result of backproof conform; give a file written by its --json") from None
     return [report for report in reports if report.verdict is not Verdict.ERROR]
 
 
 def _same(path: str, what: str, then: Any, now: Any) -> None:
     if then != now:
-        raise InputError(f"{path} cannot be resumed: {what} was {then} there and is {now} here; run afresh")
+        raise InputError(
+            f"{path} cannot be resumed: {what} was {_short(then)} there and is {_short(now)} here; run afresh"
+        )
+
+
+def _short(value: Any) -> str:
+    return str(value)[:40]
 
 
 def _report(cell: Cell, told: Mapping[str, Any]) -> Report:
+    if not isinstance(told["reason"], str | None) or not isinstance(told["seconds"], int | float | None):
+        raise TypeError
+    if told["verdict"] == Verdict.PASS and not (told["gradients"] or told["parameters"]):
+        raise ValueError
     judged = {part: {name: _judgement(j) for name, j in told[part].items()} for part in ("gradients", "parameters")}
     return Report(
         cell,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from backproof.conformance.cells import Cell
 from backproof.conformance.decide import Report, decide, tasks
+from backproof.conformance.registry import one_line
 from backproof.conformance.verdict import Verdict
 from backproof.conformance.worker import Evaluation, Failure, Worker
 
@@ -36,7 +37,11 @@ def run(cells: Sequence[Cell], workers: Mapping[str, Worker], seconds: float = C
         for cell in own:
             if stop.is_set():
                 return
-            answered.put((cell, ask(worker, cell, seconds)))
+            try:
+                answers = ask(worker, cell, seconds)
+            except Exception as error:
+                answers = [Failure(one_line(error))]
+            answered.put((cell, answers))
 
     runnable = [cell for cell in cells if cell.skip is None]
     yield from (Report(cell, Verdict.SKIP, cell.skip) for cell in cells if cell.skip is not None)

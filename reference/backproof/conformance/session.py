@@ -8,11 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 from backproof.conformance.cells import SETS, Cell, plan, problems
-from backproof.conformance.registry import Description, Missing, registered
+from backproof.conformance.registry import Description, registered
 from backproof.conformance.worker import Worker
 from backproof.errors import InputError
 from backproof.models import MODELS
-from backproof.truth.rounding import FORMATS
+from backproof.truth.formats import FORMATS
 
 DEVICES = ("cpu", "cuda")
 
@@ -100,13 +100,14 @@ def start(backends: Sequence[str]) -> tuple[dict[str, Worker], list[Description]
         for spec, future in started.items():
             try:
                 description = future.result()
-            except Missing as error:
+                if description.name in described:
+                    twin = described[description.name].spec
+                    raise InputError(f"{spec} and {twin} are both named {description.name}")
+            except InputError as error:  # missing, broken, or of another's name
                 if backends:
                     raise
                 missing[spec] = str(error)
                 continue
-            if description.name in described:
-                raise InputError(f"{spec} and {described[description.name].spec} are both named {description.name}")
             described[description.name] = description
         if not described:
             raise InputError("no backend can be imported: " + ("; ".join(missing.values()) or "none is registered"))

@@ -27,7 +27,8 @@ def headings(session: Session) -> Iterator[Text]:
     for backend in session.backends:
         series = ", ".join(backend.series) if len(backend.series) < 10 else f"{len(backend.series)} series"
         settings = ", ".join(f"{key} {value}" for key, value in backend.settings.items())
-        yield Text(f"{backend.name} {backend.version}: {series} on {', '.join(backend.devices)} ({settings})")
+        said = f"{backend.name} {backend.version}: {series} on {', '.join(backend.devices)}"
+        yield Text(f"{said} ({settings})" if settings else said)
     for reason in session.missing.values():
         yield Text(f"not checked: {reason}", "yellow")
 
@@ -88,18 +89,20 @@ def _lines(report: Report) -> Iterator[str]:
     wrong = {name: j for name, j in report.tensors.items() if j.verdict is report.verdict}
     if not wrong:
         yield report.reason or ""
-    for name, judgement in wrong.items():
-        yield f"{name}: {judgement.reason}"
-        yield from describe(judgement)
+    for reason in dict.fromkeys(judgement.reason for judgement in wrong.values()):
+        same = {name: judgement for name, judgement in wrong.items() if judgement.reason == reason}
+        yield f"{', '.join(same)}: {reason}"
+        for name, judgement in same.items():
+            yield from describe(name, judgement)
 
 
-def describe(judgement: Judgement) -> Iterator[str]:
-    """A judgement's numbers in the house's order: worst index, yours, truth, ratio, bounds."""
+def describe(name: str, judgement: Judgement) -> Iterator[str]:
+    """A judgement's numbers in the house's order: tensor, worst index, yours, truth, ratio, bounds."""
     if judgement.worst_index is None or judgement.actual is None or judgement.expected is None:
         return
     actual, expected = judgement.actual, float(judgement.expected)
     ratio = f"  ratio {actual / expected:.6g}" if expected else ""
-    yield f"  at {list(judgement.worst_index)}  ACTUAL {actual:.9g}  EXPECTED {expected:.9g}{ratio}"
+    yield f"  {name} at {list(judgement.worst_index)}  ACTUAL {actual:.9g}  EXPECTED {expected:.9g}{ratio}"
     if judgement.error is not None and judgement.bound and judgement.rigorous_bound is not None:
         yield (
             f"  error {judgement.error:.2g} = {judgement.error / judgement.bound:.3g} x the likely bound"
@@ -117,11 +120,11 @@ def closing(reports: Sequence[Report], seconds: float) -> Text:
 
 
 def times(reports: Sequence[Report]) -> Iterator[Text]:
-    """Where the backends' time went: theirs in all, and the slowest cell."""
+    """Where the backends' time went, if it was a second or more: theirs in all, and the slowest cell."""
     for backend in dict.fromkeys(report.cell.backend for report in reports):
         own = [report for report in reports if report.cell.backend == backend and report.seconds is not None]
-        if own:
+        total = sum(report.seconds or 0 for report in own)
+        if total >= 1:
             slowest = max(own, key=lambda report: report.seconds or 0)
-            total = sum(report.seconds or 0 for report in own)
             yield Text(f"{backend} computed for {total:.1f} s, {slowest.seconds:.2f} s of them for", "dim")
             yield _id(slowest, "dim")

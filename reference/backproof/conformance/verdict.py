@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from backproof.truth.certify import Quantity, magnitudes
-from backproof.truth.exact import balls
+from backproof.truth.certify import FIRST_BITS, Quantity, magnitudes
+from backproof.truth.exact import balls, precision
 
 # A fault of the whole tensor (factor 2, sign, zero) changes it by half its size at least; where even the
 # best component resolves no such fault, the tensor says nothing.
@@ -76,23 +76,24 @@ def judge(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
     if vanished.any():
         return _not_finite("a NaN or Inf of the inputs vanished from", actual, quantity, vanished)
     bounded = finite & np.isfinite(quantity.likely)
-    broken = bounded & ~np.isfinite(actual)
+    broken = bounded & np.isfinite(quantity.rigorous) & ~np.isfinite(actual)
     if broken.any():
         return _not_finite("the truth is finite, and the answer is not, in", actual, quantity, broken)
     if not bounded.any():
-        if not finite.any():
-            return Judgement(Verdict.PASS)
+        if not finite.any():  # it was asked to be not finite, and is: nothing else is shown by it
+            return Judgement(Verdict.PASS, resolved=0.0)
         return Judgement(Verdict.INCONCLUSIVE, f"no bound: {dtype} may overflow or lose every digit here")
+    bounded &= np.isfinite(actual)
     # A component without a bound promises nothing, so nothing is asked of it.
     low, high = _error(np.where(bounded, actual, 0.0), quantity)
-    with np.errstate(over="ignore"):
-        ratio = np.where(bounded, high / np.where(bounded, quantity.likely, 1.0), -1.0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ratio = np.where(bounded & (high > 0), high / np.where(bounded, quantity.likely, 1.0), bounded - 1.0)
     beyond = bounded & (low > quantity.rigorous)
     worst = np.unravel_index(int(np.argmax(np.where(beyond, ratio, -1.0) if beyond.any() else ratio)), ratio.shape)
     resolutions = _resolutions(quantity, bounded)
     resolution = float(resolutions.min())
     if beyond.any():
-        verdict, reason = Verdict.FAIL, "the error exceeds what any correct arithmetic can make"
+        verdict, reason = Verdict.FAIL, "the error exceeds what rounding can make, in any order of operations"
     elif ratio[worst] > 1:
         verdict = Verdict.INCONCLUSIVE
         reason = "more error than independent rounding explains: lower precision, naive summation?"
@@ -130,6 +131,7 @@ def _not_finite(said: str, actual: np.ndarray[Any, Any], quantity: Quantity, whe
     return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("not-finite", text), **_at(first, actual, quantity))
 
 
+@precision(FIRST_BITS)
 def _error(actual: np.ndarray[Any, Any], quantity: Quantity) -> tuple[Any, Any]:
     """|actual - truth|, certified from below and from above."""
     difference = balls(actual.astype(np.float64)) - quantity.value
@@ -137,7 +139,7 @@ def _error(actual: np.ndarray[Any, Any], quantity: Quantity) -> tuple[Any, Any]:
 
 
 def _resolutions(quantity: Quantity, bounded: Any) -> Any:
-    size = magnitudes(quantity.value, arb.abs_lower)
+    size = magnitudes(quantity.value, arb.abs_lower) if quantity.scale is None else quantity.scale
     told = bounded & (size > 0)
     with np.errstate(over="ignore"):
         return np.where(told, 2 * quantity.likely / np.where(told, size, 1.0), np.inf)

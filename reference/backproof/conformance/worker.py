@@ -18,6 +18,7 @@ from backproof.conformance.regimes import REGIMES, Arrays
 from backproof.conformance.registry import Description, describe, load, one_line
 from backproof.errors import InputError
 from backproof.models import MODELS
+from backproof.truth.formats import FORMATS
 
 START_SECONDS = 300.0  # to import a framework on a cold disk
 LOOK_SECONDS = 0.5  # between looks at a busy process's memory
@@ -49,6 +50,12 @@ class Evaluation:
     tensors: dict[str, Tensor]
     seconds: float
 
+    @property
+    def named(self) -> dict[str, Tensor]:
+        """Every tensor that was answered, as `Truth.named` names them."""
+        whole = {"loss": self.loss, "output": self.output}
+        return {name: tensor for name, tensor in whole.items() if tensor is not None} | self.tensors
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -70,9 +77,25 @@ def evaluate(backend: Backend, task: Task) -> Evaluation:
         tensors = backend.descend(model, task.series, params, data, task.learning_rate, task.steps)
     else:
         loss, output, tensors = backend.evaluate(model, task.series, params, data)
-    values = {str(name): backend.to_numpy(tensor) for name, tensor in tensors.items()}
-    loss, output = (None if tensor is None else backend.to_numpy(tensor) for tensor in (loss, output))
+    values = {str(name): _plain(str(name), backend.to_numpy(tensor)) for name, tensor in tensors.items()}
+    loss, output = (
+        None if tensor is None else _plain(name, backend.to_numpy(tensor))
+        for name, tensor in (("loss", loss), ("output", output))
+    )
     return Evaluation(loss, output, values, time.perf_counter() - start)
+
+
+def _plain(name: str, answer: Any) -> Tensor:
+    """What `to_numpy` gave, as a plain array of real numbers and a dtype's name. Raises TypeError for anything else."""
+    if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], str)):
+        raise TypeError(f"to_numpy gives {type(answer).__name__} for {name}; it must give (array, name of its dtype)")
+    values, dtype = answer
+    if not isinstance(values, np.ndarray | np.generic) or np.asarray(values).dtype.kind not in "fiub":
+        raise TypeError(f"to_numpy gives {getattr(values, 'dtype', type(values).__name__)} for {name}, no real numbers")
+    values = np.array(values, subok=False)
+    if dtype != values.dtype.name and dtype in FORMATS and FORMATS[dtype].numpy != values.dtype.name:
+        raise TypeError(f"to_numpy calls {name} {dtype}, and its values are {values.dtype}")
+    return values, dtype
 
 
 def _serve(connection: Connection, spec: str) -> None:
@@ -84,15 +107,18 @@ def _serve(connection: Connection, spec: str) -> None:
     except InputError as error:
         connection.send(error)
         return
-    except Exception as error:
+    except BaseException as error:
         connection.send(InputError(f"backend {spec}: it does not describe itself: {one_line(error)}"))
         return
     while True:
-        task = connection.recv()
+        try:
+            task = connection.recv()
+        except EOFError:
+            return  # the parent is gone
         try:
             with np.errstate(all="ignore"):  # NaN and Inf go in on purpose; the verdict looks at what comes out
                 connection.send(evaluate(backend, task))
-        except Exception as error:
+        except BaseException as error:
             connection.send(Failure(one_line(error)))
 
 
@@ -132,7 +158,11 @@ class Worker:
         with self._lock:
             if self._over:
                 raise InputError(self._over)
-            process.start()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is not the child's
+            try:
+                process.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             self._process, self._connection = process, ours
         theirs.close()
         answer = self._receive(START_SECONDS)
@@ -174,6 +204,8 @@ class Worker:
             code = process.exitcode
             died = f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
             reason = f"its process died ({died})"
+        except Exception as error:
+            reason = f"its answer cannot be read: {one_line(error)}"
         self._end()
         return Failure(reason)
 

@@ -35,6 +35,8 @@ class Data:
 
 
 def _standardise(rows: Floats) -> Floats:
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    rows = rows / np.where(largest > 0, largest, 1.0)  # squares of 1e200 or 1e-200 leave float64
     centred = rows - rows.mean(axis=1, keepdims=True)
     deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True))
     constant = deviation <= 1e-12 * np.abs(rows).max(axis=1, keepdims=True)
@@ -54,6 +56,8 @@ def load(source: str) -> Data:
         raise InputError(f"{source}: data is {DIABETES!r}, a .npz or a .csv file")
     if data.X.size == 0:
         raise InputError(f"{source}: there are no examples or no features")
+    if data.X.shape[1] == 1:
+        raise InputError(f"{source}: there is one example (X has shape {data.X.shape}); columns are examples")
     if not (np.isfinite(data.X).all() and np.isfinite(data.y).all()):
         raise InputError(f"{source}: some values are not finite; remove those examples")
     if np.ptp(data.y) == 0:
@@ -75,7 +79,10 @@ def _diabetes() -> Data:
 def _npz(path: str) -> Data:
     try:
         with np.load(path, allow_pickle=False) as file:
-            X, y = (np.asarray(file[name], np.float64) for name in ("X", "y"))
+            X, y = (file[name] for name in ("X", "y"))
+            if not all(array.dtype.kind in "fiub" for array in (X, y)):
+                raise TypeError
+            X, y = (np.asarray(array, np.float64) for array in (X, y))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except KeyError:
@@ -90,8 +97,8 @@ def _npz(path: str) -> Data:
 
 def _csv(path: str) -> Data:
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            header, *rows = [row for row in csv.reader(file) if row] or [[]]
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            header, *rows = [[field.strip() for field in row] for row in csv.reader(file) if row] or [[]]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
@@ -104,9 +111,21 @@ def _csv(path: str) -> Data:
             raise InputError(
                 f"{path}: row {number + 2} is {','.join(row)[:60]!r}; it must be {len(header)} numbers"
             ) from None
+    if all(_number(name) for name in header) and header:
+        raise InputError(f"{path}: the first row is numbers; it must be a header that names the columns")
+    if len(set(header)) < len(header):
+        raise InputError(f"{path}: two columns of the header have one name")
     if len(header) < 2:
         raise InputError(f"{path}: it needs a header, at least one feature column and the target column")
     target = header.index("y") if "y" in header else len(header) - 1
     columns = [column for column in range(len(header)) if column != target]
-    names = tuple(header[column].strip() for column in columns)
+    names = tuple(header[column] for column in columns)
     return Data(path, values[:, columns].T.copy(), values[None, :, target], names)
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,13 +1,13 @@
 """Gradient descent with any backend, watched by the reference loss; and random search beside it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from backproof.backend import Backend
-from backproof.conformance.registry import one_line
+from backproof.conformance.registry import Description
+from backproof.conformance.worker import Evaluation, Failure, Task, Worker
 from backproof.descent import least_squares
 from backproof.descent.data import Data
 from backproof.descent.parameters import draw, largest_curvature
@@ -15,6 +15,7 @@ from backproof.errors import InputError
 from backproof.models.model import Arrays, Model
 
 LOOKS = 60  # how often the loss is looked at, ever more seldom as it settles
+STEP_SECONDS = 3600.0  # for the steps between two looks
 REGRESSIONS = ("univariate", "multivariate")
 
 
@@ -64,7 +65,8 @@ def good_rate(model: Model, data: Data, params: Arrays) -> float:
 
 
 def descend(
-    backend: Backend,
+    worker: Worker,
+    backend: Description,
     model: Model,
     data: Data,
     steps: int,
@@ -73,46 +75,59 @@ def descend(
     seed: int = 0,
     watch: Callable[[int], None] = lambda step: None,
 ) -> Descent:
-    """`steps` steps of gradient descent in float64 on the CPU, on the backend's first series.
+    """`steps` steps of gradient descent in float64 on the CPU, on the backend's first series, in its own process.
 
-    `watch` is told how many steps were made since it was last told. Raises InputError where it diverges.
+    `watch` is told how many steps were made since it was last told. Raises InputError where the descent
+    diverges, or the backend does not answer with the model's parameters.
     """
     inputs = arrays(model, data)
     dims = {"n": data.X.shape[0], "m": data.X.shape[1], "k": hidden}
     params = draw(model, dims, np.random.default_rng(seed))
     model.check(params, inputs)
     rate = good_rate(model, data, params) if learning_rate is None else learning_rate
+    task = Task(model.name, backend.series[0], "float64", "cpu", {}, learning_rate=rate)
 
     def point(step: int, values: Arrays) -> Point:
         return Point(step, float(model.loss(np, **values, **inputs)), values)
 
     path = [point(0, params)]
-    ours = {name: backend.from_numpy(np.asarray(value), "float64", "cpu") for name, value in params.items()}
-    theirs = {name: backend.from_numpy(value, "float64", "cpu") for name, value in inputs.items()}
     for goal in np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist():
-        done = path[-1].step
-        try:
-            ours = dict(backend.descend(model, backend.series[0], ours, theirs, rate, goal - done))
-        except Exception as error:
-            raise InputError(f"backend {backend.name} cannot descend: {one_line(error)}") from error
+        done, current = path[-1].step, path[-1].params
+        answer = worker.run(replace(task, arrays={**inputs, **current}, steps=goal - done), STEP_SECONDS)
+        moved = _moved(backend, answer, current)
         with np.errstate(over="ignore", invalid="ignore"):
-            path.append(point(goal, {name: backend.to_numpy(value)[0] for name, value in ours.items()}))
+            path.append(point(goal, moved))
         watch(goal - done)
         if not path[-1].loss <= 1e3 * path[0].loss:
-            raise _diverged(model, data, rate, path[-1])
+            raise _diverged(backend, model, data, rate, path[-1])
     return Descent(model, inputs, rate, tuple(path))
 
 
-def _diverged(model: Model, data: Data, rate: float, end: Point) -> InputError:
+def _moved(backend: Description, answer: Evaluation | Failure, params: Arrays) -> dict[str, Any]:
+    """The parameters that a backend answered, of the names and shapes they had. Raises InputError for anything else."""
+    if isinstance(answer, Failure):
+        raise InputError(f"backend {backend.name} cannot descend: {answer.reason}")
+    shapes = {name: values.shape for name, (values, _) in answer.tensors.items()}
+    wanted = {name: np.shape(value) for name, value in params.items()}
+    if shapes != wanted:
+        raise InputError(f"backend {backend.name} descends to {shapes}; it must give the parameters {wanted}")
+    return {name: np.asarray(values, np.float64) for name, (values, _) in answer.tensors.items()}
+
+
+def _diverged(backend: Description, model: Model, data: Data, rate: float, end: Point) -> InputError:
     stable = largest_stable_rate(model, data)
+    said = f"the descent diverges (loss {end.loss:.3g} at step {end.step})"
+    if stable and rate < stable:
+        return InputError(
+            f"{said}, though learning rate {rate:.4g} is below 2/lambda_max = {stable:.4g}: "
+            f"the fault is the backend's; run backproof conform --backend {backend.spec}"
+        )
     why = (
         f"it must be below 2/lambda_max = {stable:.4g} here; {stable / 2:.4g} is a good choice"
         if stable
         else f"try {rate / 4:.3g}"
     )
-    return InputError(
-        f"the descent diverges (loss {end.loss:.3g} at step {end.step}): learning rate {rate:.4g} is too large; {why}"
-    )
+    return InputError(f"{said}: learning rate {rate:.4g} is too large; {why}")
 
 
 def random_search(model: Model, dims: Mapping[str, int], inputs: Arrays, evaluations: int, seed: int) -> float:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import arb
 
 from backproof.models.model import Model
-from backproof.truth.exact import Balls, Exact, Objects, along, balls, precision
+from backproof.truth.exact import Balls, Exact, Objects, Undecided, along, balls, precision
+from backproof.truth.formats import FORMATS, Floats, Format
 from backproof.truth.graph import Node, evaluate
-from backproof.truth.rounding import FORMATS, Floats, Format, RoundingErrors, likely, rigorous
+from backproof.truth.rounding import RoundingErrors, likely, rigorous
 from backproof.truth.trace import Trace, trace, trace_descent, trace_form
+
+T = TypeVar("T")
 
 FIRST_BITS, MOST_BITS = 192, 6144  # working precision of the balls: doubled until they are tight
 TIGHT_BITS = 80  # tight: the radius is this far below the value, or below the rounding bound
@@ -27,11 +30,15 @@ class Disagreement(RuntimeError):
 
 @dataclass(frozen=True)
 class Quantity:
-    """One tensor's truth (balls), and the absolute error that correct arithmetic may have, per component."""
+    """One tensor's truth (balls), and the absolute error that correct arithmetic may have, per component.
+
+    `scale` is what a fault would be relative to, where that is not the value itself (|step| of a descent).
+    """
 
     value: Objects
     likely: Floats
     rigorous: Floats
+    scale: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,12 @@ class Truth:
     output: Quantity | None
     gradients: Mapping[str, Quantity]
 
+    @property
+    def named(self) -> dict[str, Quantity]:
+        """Every tensor: "loss", "output" (where the loss taps a y_hat), and the gradients by their parameter's name."""
+        whole = {"loss": self.loss} | ({} if self.output is None else {"output": self.output})
+        return whole | dict(self.gradients)
+
 
 def certify(model: Model, arrays: Mapping[str, Any], dtype: str, form: str | None = None) -> Truth:
     """The truth at `arrays` (floating-point numbers, taken as exact), for arithmetic in `dtype`.
@@ -50,12 +63,12 @@ def certify(model: Model, arrays: Mapping[str, Any], dtype: str, form: str | Non
 
     Every gradient is confirmed along a random direction by an order-2 Taylor series through the forward
     alone; Disagreement if they exclude each other. Where NaN or Inf comes in, balls follow IEEE 754 and what
-    depends on it is not finite.
+    depends on it is not finite. Raises Undecided where no precision decides the value.
     """
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
     traced = trace(model, dimensions(model, arrays))
-    quantities = _quantities(traced.roots, arrays, dtype)
-    if all(np.isfinite(array).all() for array in arrays.values()):
+    quantities = certified(traced.roots, arrays, dtype)
+    if _finite(arrays):
         confirm(traced, arrays, {name: quantities[node].value for name, node in traced.gradients.items()})
     truth = Truth(
         quantities[traced.loss],
@@ -68,7 +81,7 @@ def certify(model: Model, arrays: Mapping[str, Any], dtype: str, form: str | Non
 def _in_form(truth: Truth, model: Model, traced: Trace, arrays: Mapping[str, Any], dtype: str, form: str) -> Truth:
     """The truth with the bounds of another form; Disagreement if that form has another value."""
     loss, gradients = trace_form(model, traced.inputs, form)
-    quantities = _quantities([loss, *gradients.values()], arrays, dtype)
+    quantities = certified([loss, *gradients.values()], arrays, dtype)
     return replace(
         truth,
         loss=_rebounded(truth.loss, quantities[loss]),
@@ -86,11 +99,19 @@ def _rebounded(quantity: Quantity, other: Quantity) -> Quantity:
 def certify_descent(
     model: Model, arrays: Mapping[str, Any], dtype: str, learning_rate: float, steps: int, form: str | None = None
 ) -> dict[str, Quantity]:
-    """The parameters after `steps` steps of gradient descent from `arrays`, with their rounding bounds."""
+    """The parameters after `steps` steps of gradient descent from `arrays`, with their rounding bounds.
+
+    A fault of the gradients shows in the distance from the start, which is the scale of these quantities.
+    """
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
-    ends = trace_descent(model, dimensions(model, arrays), learning_rate, steps, form)
-    quantities = _quantities(list(ends.values()), arrays, dtype)
-    return {name: quantities[node] for name, node in ends.items()}
+    paths = trace_descent(model, dimensions(model, arrays), learning_rate, steps, form)
+    quantities = certified([node for path in paths.values() for node in path], arrays, dtype)
+    ends = {}
+    for name, (start, end) in paths.items():
+        with precision(FIRST_BITS):
+            moved = quantities[end].value - quantities[start].value
+        ends[name] = replace(quantities[end], scale=magnitudes(moved, arb.abs_lower))
+    return ends
 
 
 def dimensions(model: Model, arrays: Mapping[str, Any]) -> dict[str, int]:
@@ -99,14 +120,37 @@ def dimensions(model: Model, arrays: Mapping[str, Any]) -> dict[str, int]:
     return model.check(params, data)
 
 
-def _quantities(roots: Sequence[Node], arrays: Mapping[str, Any], dtype: str) -> dict[Node, Quantity]:
-    """Values and bounds of `roots`, the working precision raised until the values are tight."""
-    bits = FIRST_BITS
+def certified(roots: Sequence[Node], arrays: Mapping[str, Any], dtype: str) -> dict[Node, Quantity]:
+    """Values and bounds of `roots`, the working precision raised until the values are tight.
+
+    Raises Undecided where the loss has a kink at `arrays`, or one cannot be ruled out, or where finite arrays
+    give no finite value at any precision tried.
+    """
+    finite, bits = _finite(arrays), FIRST_BITS
     while True:
-        with precision(bits):
-            quantities = _sweep(roots, arrays, FORMATS[dtype])
-            if bits >= MOST_BITS or all(_tight(quantity) for quantity in quantities.values()):
-                return quantities
+        quantities = _decided(lambda: _sweep(roots, arrays, FORMATS[dtype]), bits)
+        if all(_tight(quantity, finite) for quantity in quantities.values()):
+            return quantities
+        if bits >= MOST_BITS:
+            if finite and not all(v.is_finite() for q in quantities.values() for v in q.value.flat):
+                raise Undecided(f"the value is not finite, or cannot be told from one that is not, at {bits} bits")
+            return quantities
+        bits *= 2
+
+
+def _finite(arrays: Mapping[str, Any]) -> bool:
+    return all(bool(np.isfinite(array).all()) for array in arrays.values())
+
+
+def _decided(compute: Callable[[], T], bits: int) -> T:
+    """What `compute` returns in balls of `bits`, or of more where comparisons or quotients need more."""
+    while True:
+        try:
+            with precision(bits):
+                return compute()
+        except (Undecided, ValueError, ZeroDivisionError) as error:  # flint raises where a divisor may be zero
+            if bits >= MOST_BITS:
+                raise error if isinstance(error, Undecided) else Undecided(f"{error}, at {bits} bits") from None
         bits *= 2
 
 
@@ -127,36 +171,47 @@ def magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
     return np.array(np.frompyfunc(lambda v: float(side(v)), 1, 1)(values), np.float64)
 
 
-def _tight(quantity: Quantity) -> bool:
+def _tight(quantity: Quantity, finite: bool) -> bool:
+    """Whether every radius is far below its value or bound; of finite inputs, more bits may make any ball so."""
     slack = arb(2) ** -TIGHT_BITS
     return all(
-        not v.is_finite() or v.rad() <= slack * abs(v.mid()) or v.rad() <= slack * arb(bound)
+        (not finite if not v.is_finite() else v.rad() <= slack * abs(v.mid()) or v.rad() <= slack * arb(bound))
         for v, bound in zip(quantity.value.flat, quantity.likely.flat, strict=True)
     )
 
 
 def confirm(traced: Trace, arrays: Mapping[str, Any], gradients: Mapping[str, Objects], seed: int = 0) -> None:
-    """Hold the reverse sweep to account: along a random direction, d loss = sum of gradient * direction."""
+    """Hold the reverse sweep to account: along a random direction of each parameter, d loss = sum of g * direction.
+
+    No component of a direction is zero, so that every component of the gradient bears on it.
+    """
     rng = np.random.default_rng(seed)
-    direction = {name: balls(rng.integers(-8, 9, node.shape) / 8) for name, node in traced.gradients.items()}
-    confirm_along(traced, arrays, gradients, direction)
+    for name, gradient in gradients.items():
+        shape = traced.inputs[name].shape
+        direction = balls(rng.integers(1, 9, shape) * rng.choice([-1, 1], shape) / 8)
+        confirm_along(traced, arrays, {name: gradient}, {name: direction})
 
 
-@precision(FIRST_BITS)
 def confirm_along(
     traced: Trace, arrays: Mapping[str, Any], gradients: Mapping[str, Objects], direction: Mapping[str, Objects]
 ) -> None:
-    """As `confirm`, along the given direction, an object array of balls per parameter."""
-    points = {
-        name: along(balls(array), direction.get(name, balls(np.zeros(np.shape(array)))))
-        for name, array in arrays.items()
-    }
-    series = evaluate([traced.loss], Exact(points))[traced.loss].item()
-    swept = sum((g * d for name in gradients for g, d in _pairs(gradients[name], direction[name])), arb(0))
-    if not series.terms[1].overlaps(swept):
-        raise Disagreement(
-            f"the reverse sweep gives {swept} along a direction where the forward gives {series.terms[1]}"
-        )
+    """As `confirm`, along the given direction, an object array of balls per parameter of `gradients`."""
+    with precision(MOST_BITS):
+        swept = sum((g * d for name in gradients for g, d in _pairs(gradients[name], direction[name])), arb(0))
+
+    def slope() -> arb:
+        points = {
+            name: along(balls(array), direction.get(name, balls(np.zeros(np.shape(array)))))
+            for name, array in arrays.items()
+        }
+        found = evaluate([traced.loss], Exact(points))[traced.loss].item().terms[1]
+        if not found.is_finite():
+            raise Undecided("the Taylor series through the forward does not settle")
+        return found
+
+    found = _decided(slope, FIRST_BITS)
+    if not (swept.is_finite() and found.overlaps(swept)):
+        raise Disagreement(f"the reverse sweep gives {swept} along a direction where the forward gives {found}")
 
 
 def _pairs(a: Objects, b: Objects) -> Any:

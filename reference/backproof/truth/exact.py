@@ -5,7 +5,8 @@ A ball (python-flint's `arb`) is an enclosure: the true value lies in it, roundi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +14,15 @@ import flint
 import numpy as np
 from flint import arb, arb_mat, arb_series
 
+from backproof.errors import InputError
 from backproof.truth.graph import Node, Shape
+from backproof.truth.moves import add_at
 
 Objects = np.ndarray[Any, Any]  # of arb or Series
+
+
+class Undecided(InputError):
+    """A choice (comparison, maximum, abs, max) is a tie at these inputs: the loss has a kink there, or may have."""
 
 
 @contextmanager
@@ -46,8 +53,7 @@ def balls(values: Any) -> Objects:
 
 def sigmoid(v: Any) -> Any:
     """1 / (1 + exp(-v)) of a ball or series, written so that a huge |v| does not overflow."""
-    constant = v.terms[0] if isinstance(v, Series) else v
-    if constant.mid() >= 0:
+    if constant(v).mid() >= 0:
         return 1 / (1 + (-v).exp())
     e = v.exp()
     return e / (1 + e)
@@ -82,7 +88,7 @@ class Series:
     def __rtruediv__(self, other: Any) -> Series:
         return Series(other / self.terms)
 
-    def __pow__(self, exponent: int) -> Series:
+    def __pow__(self, exponent: int | arb) -> Series:
         return Series(self.terms**exponent)
 
     def __neg__(self) -> Series:
@@ -102,14 +108,68 @@ class Series:
     def tanh(self) -> Series:
         return 1 - 2 / (1 + (self + self).exp())
 
+    def log1p(self) -> Series:
+        return (1 + self).log()
+
+    def expm1(self) -> Series:
+        return self.exp() - 1
+
+
+def constant(v: Any) -> arb:
+    """A ball, or the value of a series where its line starts."""
+    return v.terms[0] if isinstance(v, Series) else v
+
+
+def sign(v: Any, node: Node) -> int:
+    """1, 0 or -1, certified. Undecided where the ball holds zero and more, or is a tie that the parameters bear on."""
+    ball = constant(v)
+    if ball > 0:
+        return 1
+    if ball < 0:
+        return -1
+    if ball == 0 and not node.attributes.get("active"):  # a tie among data alone is what it is
+        return 0
+    at = f" at line {node.line}" if node.line else ""
+    raise Undecided(f"{node.op}{at} is a tie at these inputs: the loss has a kink there, or cannot be told from one")
+
 
 def _elementwise(ufunc: Callable[..., Any]) -> Callable[..., Objects]:
     """A ufunc as a method; on objects NumPy's `exp` calls their method `exp`, and so on."""
     return lambda self, node, *values: objects(ufunc(*values), node.shape)
 
 
+def _by_sign(result: Callable[[int, Any], Any]) -> Callable[..., Objects]:
+    """A function of a value and its certified sign, as a method."""
+
+    def method(self: Exact, node: Node, x: Objects) -> Objects:
+        return objects(np.frompyfunc(lambda v: result(sign(v, node), v), 1, 1)(x), node.shape)
+
+    return method
+
+
+def _rows(x: Objects, axes: Sequence[int]) -> Objects:
+    """`x` as a matrix whose rows run along `axes`."""
+    moved = np.moveaxis(x, axes, range(-len(axes), 0))
+    return moved.reshape(-1, math.prod(x.shape[a] for a in axes))
+
+
+def _largest(row: Objects, node: Node) -> int:
+    best = 0
+    for i in range(1, len(row)):
+        if sign(row[i] - row[best], node) > 0:
+            best = i
+    return best
+
+
+def _column(values: Iterable[Any]) -> Objects:
+    listed = list(values)
+    column = np.empty(len(listed), object)
+    column[:] = listed  # not np.array, which would unpack a series
+    return column
+
+
 class Exact:
-    """Sweep with scalars that know + - * / ** and exp, log, sqrt, tanh: balls or series."""
+    """Sweep with scalars that know + - * / **, exp, log, sqrt, tanh, log1p, expm1: balls or series."""
 
     def __init__(self, inputs: Mapping[str, Objects]) -> None:
         self.inputs = inputs
@@ -129,10 +189,60 @@ class Exact:
     log = _elementwise(np.log)
     sqrt = _elementwise(np.sqrt)
     tanh = _elementwise(np.tanh)
+    log1p = _elementwise(np.log1p)
+    expm1 = _elementwise(np.expm1)
     sigmoid = _elementwise(np.frompyfunc(sigmoid, 1, 1))
+    positive = _by_sign(lambda s, v: arb(s > 0))
+    nonnegative = _by_sign(lambda s, v: arb(s >= 0))
+    zero = _by_sign(lambda s, v: arb(s == 0))
+    abs = _by_sign(lambda s, v: -v if s < 0 else v)
 
     def power(self, node: Node, x: Objects) -> Objects:
-        return objects(x ** node.attributes["exponent"], node.shape)
+        p = node.attributes["exponent"]
+        if p == 0:
+            return balls(np.ones(node.shape))
+        raised = x ** abs(p) if isinstance(p, int) else x ** arb(p)
+        return objects(1 / raised if isinstance(p, int) and p < 0 else raised, node.shape)
+
+    def maximum(self, node: Node, a: Objects, b: Objects) -> Objects:
+        larger = np.frompyfunc(lambda v, w: v if sign(v - w, node) >= 0 else w, 2, 1)
+        return objects(larger(a, b), node.shape)
+
+    def where(self, node: Node, c: Objects, a: Objects, b: Objects) -> Objects:
+        return objects(np.frompyfunc(lambda c, v, w: w if constant(c) == 0 else v, 3, 1)(c, a, b), node.shape)
+
+    def max(self, node: Node, x: Objects) -> Objects:
+        rows = _rows(x, node.attributes["axes"])
+        return objects(_column(row[_largest(row, node)] for row in rows), (len(rows),)).reshape(node.shape)
+
+    def lead(self, node: Node, x: Objects) -> Objects:
+        """How far the maximum is above the rest (1 where there is no rest)."""
+        found = []
+        for row in _rows(x, node.attributes["axes"]):
+            top = _largest(row, node)
+            rest = np.delete(row, top)
+            found.append(row[top] - rest[_largest(rest, node)] if len(rest) else arb(1))
+        return _column(found).reshape(node.shape)
+
+    def peak(self, node: Node, x: Objects, lead: Objects) -> Objects:
+        axes = node.attributes["axes"]
+        rows = _rows(x, axes)
+        mask = np.zeros(rows.shape, object)
+        for row, flags in zip(rows, mask, strict=True):
+            flags[_largest(row, node)] = 1
+        kept = [s for a, s in enumerate(x.shape) if a not in axes] + [x.shape[a] for a in axes]
+        back = np.moveaxis(mask.reshape(kept), range(-len(axes), 0), axes)
+        return balls(back.astype(np.int64))
+
+    def take(self, node: Node, x: Objects) -> Objects:
+        return objects(x.reshape(-1)[node.attributes["positions"]], node.shape)
+
+    def scatter(self, node: Node, x: Objects) -> Objects:
+        zeros = balls(np.zeros(node.size, np.int64))
+        return objects(add_at(zeros, node.attributes["positions"], x).reshape(node.shape), node.shape)
+
+    def concat(self, node: Node, *parts: Objects) -> Objects:
+        return np.concatenate(parts, node.attributes["axis"])
 
     def transpose(self, node: Node, x: Objects) -> Objects:
         return x.transpose(node.attributes["axes"])
@@ -154,9 +264,12 @@ class Balls(Exact):
     """Exact arithmetic on balls, with products of matrices by flint."""
 
     def matmul(self, node: Node, a: Objects, b: Objects) -> Objects:
-        product = arb_mat(a.tolist()) * arb_mat(b.tolist())
-        entries: Objects = np.array(product.entries(), dtype=object)
-        return entries.reshape(node.shape)
+        batch = node.shape[:-2]
+        product = np.empty(node.shape, object)
+        for index in np.ndindex(batch):
+            entries = (arb_mat(a[index].tolist()) * arb_mat(b[index].tolist())).entries()
+            product[index] = np.array(entries, dtype=object).reshape(node.shape[-2:])
+        return product
 
 
 def along(values: Objects, direction: Objects) -> Objects:

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -18,18 +22,46 @@ import numpy as np
 from backproof.errors import InputError
 
 Shape = tuple[int, ...]
+Span = tuple[int, int, int, int]  # line, column, end line, end column
 _serial = itertools.count()
+_traced_files: list[str] = []
+
+
+@contextmanager
+def source_lines(path: str) -> Iterator[None]:
+    """Nodes made within this block remember the expression in the file `path` that made them."""
+    _traced_files.append(path)
+    try:
+        yield
+    finally:
+        _traced_files.pop()
+
+
+def _span() -> Span | None:
+    frame = sys._getframe(2) if _traced_files else None
+    while frame is not None and frame.f_code.co_filename != _traced_files[-1]:
+        frame = frame.f_back
+    if frame is None:
+        return None
+    line, end_line, column, end_column = _positions(frame.f_code)[frame.f_lasti // 2]
+    return line or frame.f_lineno, column or 0, end_line or frame.f_lineno, end_column or 0
+
+
+@cache
+def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
+    return list(code.co_positions())
 
 
 class Node:
     """One operation of the graph; arithmetic on nodes makes nodes, as arithmetic on arrays makes arrays."""
 
-    __slots__ = ("args", "attributes", "op", "serial", "shape")
+    __slots__ = ("args", "attributes", "op", "serial", "shape", "span")
     __array_ufunc__ = None  # NumPy arrays on the left leave the operation to us
 
     def __init__(self, op: str, args: tuple[Node, ...], shape: Shape, **attributes: Any) -> None:
         self.op, self.args, self.shape, self.attributes = op, args, shape, attributes
         self.serial = next(_serial)  # arguments come before what is made of them
+        self.span = _span()  # the expression, in the file being traced, that made it
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.shape}>"
@@ -37,8 +69,28 @@ class Node:
     def __bool__(self) -> bool:
         raise InputError("the loss takes a branch on a value (`if`, `while`, `and`); write it with xp.where")
 
+    def __float__(self) -> float:
+        raise InputError("the loss turns a traced value into a number (float(), math.exp, ...); use xp's functions")
+
+    __int__ = __index__ = __float__
+
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __iter__(self) -> Iterator[Node]:
+        if not self.shape:
+            raise InputError("the loss iterates over a scalar")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __getitem__(self, index: Any) -> Node:
+        from backproof.truth.moves import take
+
+        return take(self, index)
+
+    @property
+    def line(self) -> int | None:
+        """The line of the file being traced that made it."""
+        return self.span[0] if self.span else None
 
     @property
     def ndim(self) -> int:
@@ -64,6 +116,9 @@ class Node:
 
     def reshape(self, *shape: Any) -> Node:
         return reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def transpose(self, *axes: Any) -> Node:
+        return transpose(self, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
 
     def __add__(self, other: Any) -> Node:
         return binary("add", self, other)
@@ -98,8 +153,50 @@ class Node:
     def __pow__(self, exponent: Any) -> Node:
         return power(self, exponent)
 
+    def __rpow__(self, base: Any) -> Node:
+        return power(base, self)
+
     def __neg__(self) -> Node:
         return unary("negative", self)
+
+    def __abs__(self) -> Node:
+        return unary("abs", self)
+
+    def _compare(self, relation: str, other: Any) -> Node:
+        from backproof.truth.choices import compare
+
+        return compare(relation, self, other)
+
+    def __gt__(self, other: Any) -> Node:
+        return self._compare(">", other)
+
+    def __ge__(self, other: Any) -> Node:
+        return self._compare(">=", other)
+
+    def __lt__(self, other: Any) -> Node:
+        return self._compare("<", other)
+
+    def __le__(self, other: Any) -> Node:
+        return self._compare("<=", other)
+
+    def __eq__(self, other: Any) -> Node:  # type: ignore[override]
+        return self._compare("==", other)
+
+    def __ne__(self, other: Any) -> Node:  # type: ignore[override]
+        return self._compare("!=", other)
+
+    def __and__(self, other: Any) -> Node:
+        return binary("multiply", self, other)  # conditions are 1 and 0
+
+    def __or__(self, other: Any) -> Node:
+        return ~(~self & ~as_node(other))
+
+    def __invert__(self) -> Node:
+        return 1 - self
+
+    __rand__, __ror__ = __and__, __or__
+
+    __hash__ = object.__hash__  # a node is itself in sets and dicts, whatever == means in a loss
 
     def __pos__(self) -> Node:
         return self
@@ -130,31 +227,54 @@ def binary(op: str, a: Any, b: Any) -> Node:
 
 
 def power(x: Any, exponent: Any) -> Node:
-    """x ** exponent for a whole number exponent >= 0; `x * x * ...` and `1 / x` cover the rest."""
-    if isinstance(exponent, float) and exponent.is_integer():
+    """x ** exponent, elementwise: a number that is the exponent stays one, so that whole powers need no logarithm."""
+    if isinstance(exponent, Node):
+        return unary("exp", exponent * unary("log", x))
+    if isinstance(exponent, np.generic) or (isinstance(exponent, np.ndarray) and exponent.shape == ()):
+        exponent = exponent.item()
+    if not isinstance(exponent, int | float) or not math.isfinite(exponent):
+        raise InputError(f"power: the exponent is {exponent!r}; a finite number or a traced array is supported")
+    if float(exponent).is_integer():
         exponent = int(exponent)
-    if not isinstance(exponent, int) or exponent < 0:
-        raise InputError(f"power: the exponent is {exponent!r}; whole numbers >= 0 are supported")
     node = as_node(x)
     return node if exponent == 1 else Node("power", (node,), node.shape, exponent=exponent)
 
 
 def matmul(a: Any, b: Any) -> Node:
-    """a @ b of matrices, shapes (p, q) and (q, r)."""
+    """a @ b of shapes (..., p, q) and (..., q, r); a vector counts as a row on the left, a column on the right."""
     a, b = as_node(a), as_node(b)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
-        raise InputError(f"matmul: shapes {a.shape} and {b.shape} do not fit (p, q) @ (q, r)")
-    return Node("matmul", (a, b), (a.shape[0], b.shape[1]))
+    left, right = a.ndim == 1, b.ndim == 1
+    a = reshape(a, (1, *a.shape)) if left else a
+    b = reshape(b, (*b.shape, 1)) if right else b
+    try:
+        if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+            raise ValueError
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise InputError(f"matmul: shapes {a.shape} and {b.shape} do not fit (..., p, q) @ (..., q, r)") from None
+    a, b = broadcast(a, batch + a.shape[-2:]), broadcast(b, batch + b.shape[-2:])
+    product = Node("matmul", (a, b), (*batch, a.shape[-2], b.shape[-1]))
+    kept = batch + (() if left else (a.shape[-2],)) + (() if right else (b.shape[-1],))
+    return reshape(product, kept) if left or right else product
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
     x = as_node(x)
     axes = tuple(reversed(range(x.ndim))) if axes is None else tuple(axes)
+    if sorted(a % max(x.ndim, 1) for a in axes) != list(range(x.ndim)):
+        raise InputError(f"transpose: axes {axes} of an array of shape {x.shape}")
+    axes = tuple(a % x.ndim for a in axes)
     return Node("transpose", (x,), tuple(x.shape[axis] for axis in axes), axes=axes)
 
 
-def broadcast(x: Any, shape: Shape) -> Node:
-    x = as_node(x)
+def broadcast(x: Any, shape: Sequence[int]) -> Node:
+    x, shape = as_node(x), tuple(shape)
+    try:
+        fits = np.broadcast_shapes(x.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InputError(f"broadcast: {x.shape} does not broadcast to {shape}")
     return x if x.shape == shape else Node("broadcast", (x,), shape)
 
 
@@ -167,11 +287,18 @@ def reshape(x: Any, shape: Sequence[int]) -> Node:
     return x if new == x.shape else Node("reshape", (x,), new)
 
 
+def axes_of(x: Node, axis: int | Sequence[int] | None) -> tuple[int, ...]:
+    """`axis` as an ascending tuple of axes >= 0 (all of them if None). Raises InputError for one that x lacks."""
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    if any(not -x.ndim <= a < x.ndim for a in axes):
+        raise InputError(f"axis {axis} of an array of shape {x.shape}")
+    return tuple(sorted({a % x.ndim for a in axes}))
+
+
 def total(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
     """The sum over `axis` (all axes if None)."""
     x = as_node(x)
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    axes = tuple(a % x.ndim for a in axes)
+    axes = axes_of(x, axis)
     summed = Node("sum", (x,), tuple(s for a, s in enumerate(x.shape) if a not in axes), axes=axes)
     kept = tuple(1 if a in axes else s for a, s in enumerate(x.shape))
     return reshape(summed, kept) if keepdims else summed
@@ -193,6 +320,22 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
             found.add(node)
             pending.extend(node.args)
     return sorted(found, key=lambda node: node.serial)
+
+
+def flatten(order: Sequence[Node]) -> list[tuple[Any, ...]]:
+    """Nodes, arguments first, as plain rows that can be sent, stored and compared."""
+    place = {node: i for i, node in enumerate(order)}
+    return [(n.op, tuple(place[arg] for arg in n.args), n.shape, n.attributes, n.span) for n in order]
+
+
+def rebuild(rows: Iterable[tuple[Any, ...]]) -> list[Node]:
+    """The nodes that `flatten` made the rows of."""
+    order: list[Node] = []
+    for op, places, shape, attributes, span in rows:
+        node = Node(op, tuple(order[i] for i in places), shape, **attributes)
+        node.span = span
+        order.append(node)
+    return order
 
 
 def evaluate(roots: Iterable[Node], arithmetic: Any) -> dict[Node, Any]:

@@ -1,54 +1,94 @@
-"""The reverse sweep, written on the graph itself: the adjoints are nodes too.
+"""The reverse sweep: one table of local rules, for graphs and for numbers.
 
-So one set of rules serves balls, rounding errors and every other arithmetic; and the sweep is checked
-from outside by Taylor series pushed through the forward alone (`truth.series`).
+On nodes the rules write the adjoints into the graph itself, so that balls, rounding errors and every
+other arithmetic can sweep them; on NumPy arrays they are an ordinary backward pass, which the diagnosis
+runs with one rule replaced. They are checked from outside by Taylor series through the forward alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from backproof.truth.graph import Node, as_node, broadcast, matmul, power, reachable, reshape, total, transpose
+import numpy as np
 
-Rule = Callable[[Node, Node], Sequence[Node]]
+from backproof.truth import choices, moves
+from backproof.truth.graph import Node, as_node, broadcast, reachable
 
-
-def _unbroadcast(g: Node, node: Node) -> Node:
-    """The adjoint of a broadcast operand: `g` summed over the axes that were added or stretched."""
-    shape = node.args[0].shape
-    added = g.ndim - len(shape)
-    axes = tuple(a for a in range(g.ndim) if a < added or shape[a - added] != g.shape[a])
-    return reshape(total(g, axes), shape)
+# (the node, the adjoint of its result, its result, its arguments) -> the adjoint of each argument, None for
+# one that the result does not depend on smoothly. Results and arguments are nodes, or all of them arrays.
+Rule = Callable[..., Sequence[Any]]
 
 
-def _unsum(g: Node, node: Node) -> Node:
-    x, axes = node.args[0], node.attributes["axes"]
-    return broadcast(reshape(g, [1 if a in axes else s for a, s in enumerate(x.shape)]), x.shape)
+def _unbroadcast(node: Node, g: Any, y: Any, x: Any) -> Sequence[Any]:
+    """`g` summed over the axes that were added or stretched."""
+    return (g.sum(axis=stretched(node)).reshape(node.args[0].shape),)
 
 
-def _power(g: Node, node: Node) -> Node:
-    p, x = node.attributes["exponent"], node.args[0]
-    return g * (p * power(x, p - 1)) if p else g * 0
+def stretched(node: Node) -> tuple[int, ...]:
+    """The axes along which a broadcast node repeats its argument."""
+    shape, added = node.args[0].shape, len(node.shape) - len(node.args[0].shape)
+    return tuple(a for a, s in enumerate(node.shape) if a < added or shape[a - added] != s)
 
 
-# op: (adjoint of the result, the node) -> adjoint of each argument
+def _unreduce(node: Node, g: Any) -> Any:
+    """`g`, of a reduction's shape, repeated along the axes that were reduced."""
+    shape, axes = node.args[0].shape, node.attributes["axes"]
+    kept = tuple(1 if a in axes else s for a, s in enumerate(shape))
+    return repeat(g.reshape(kept), shape)
+
+
+def repeat(g: Any, shape: tuple[int, ...]) -> Any:
+    return broadcast(g, shape) if isinstance(g, Node) else np.broadcast_to(g, shape)
+
+
+def _power(node: Node, g: Any, y: Any, x: Any) -> Sequence[Any]:
+    p = node.attributes["exponent"]
+    return (g * (p * x ** (p - 1)) if p else g * 0,)
+
+
+def _unconcat(node: Node, g: Any, y: Any, *xs: Any) -> Sequence[Any]:
+    axis, start, parts = node.attributes["axis"], 0, []
+    for arg in node.args:
+        stop = start + arg.shape[axis]
+        parts.append(g[(slice(None),) * axis + (slice(start, stop),)])
+        start = stop
+    return parts
+
+
+def _maximum(node: Node, g: Any, y: Any, a: Any, b: Any) -> Sequence[Any]:
+    first = choices.positive(a - b)
+    return choices.where(first, g, 0), choices.where(first, 0, g)
+
+
 RULES: dict[str, Rule] = {
-    "add": lambda g, node: (g, g),
-    "subtract": lambda g, node: (g, -g),
-    "negative": lambda g, node: (-g,),
-    "multiply": lambda g, node: (g * node.args[1], g * node.args[0]),
-    "divide": lambda g, node: (g / node.args[1], -g * node / node.args[1]),
-    "power": lambda g, node: (_power(g, node),),
-    "matmul": lambda g, node: (matmul(g, node.args[1].T), matmul(node.args[0].T, g)),
-    "transpose": lambda g, node: (transpose(g, _inverse(node.attributes["axes"])),),
-    "reshape": lambda g, node: (reshape(g, node.args[0].shape),),
-    "broadcast": lambda g, node: (_unbroadcast(g, node),),
-    "sum": lambda g, node: (_unsum(g, node),),
-    "exp": lambda g, node: (g * node,),
-    "log": lambda g, node: (g / node.args[0],),
-    "sqrt": lambda g, node: (g / (2 * node),),
-    "tanh": lambda g, node: (g * (1 - node * node),),
-    "sigmoid": lambda g, node: (g * node * (1 - node),),
+    "add": lambda node, g, y, a, b: (g, g),
+    "subtract": lambda node, g, y, a, b: (g, -g),
+    "negative": lambda node, g, y, x: (-g,),
+    "multiply": lambda node, g, y, a, b: (g * b, g * a),
+    "divide": lambda node, g, y, a, b: (g / b, -g * y / b),
+    "power": _power,
+    "matmul": lambda node, g, y, a, b: (g @ b.mT, a.mT @ g),
+    "transpose": lambda node, g, y, x: (g.transpose(_inverse(node.attributes["axes"])),),
+    "reshape": lambda node, g, y, x: (g.reshape(node.args[0].shape),),
+    "broadcast": _unbroadcast,
+    "take": lambda node, g, y, x: (moves.scatter(g, node.attributes["positions"], node.args[0].shape),),
+    "concat": _unconcat,
+    "sum": lambda node, g, y, x: (_unreduce(node, g),),
+    "max": lambda node, g, y, x: (_unreduce(node, g) * choices.peak(x, node.attributes["axes"]),),
+    "maximum": _maximum,
+    "where": lambda node, g, y, c, a, b: (None, choices.where(c, g, 0), choices.where(c, 0, g)),
+    "positive": lambda node, g, y, x: (None,),
+    "nonnegative": lambda node, g, y, x: (None,),
+    "zero": lambda node, g, y, x: (None,),
+    "abs": lambda node, g, y, x: (choices.where(choices.positive(x), g, -g),),
+    "exp": lambda node, g, y, x: (g * y,),
+    "expm1": lambda node, g, y, x: (g * (y + 1),),
+    "log": lambda node, g, y, x: (g / x,),
+    "log1p": lambda node, g, y, x: (g / (1 + x),),
+    "sqrt": lambda node, g, y, x: (g / (2 * y),),
+    "tanh": lambda node, g, y, x: (g * (1 - y * y),),
+    "sigmoid": lambda node, g, y, x: (g * y * (1 - y),),
 }
 
 
@@ -56,18 +96,37 @@ def _inverse(axes: Sequence[int]) -> list[int]:
     return sorted(range(len(axes)), key=axes.__getitem__)
 
 
+def dependents(order: Iterable[Node], wrt: Iterable[Node]) -> set[Node]:
+    """The nodes of `order` (arguments first) that are made of `wrt`, those included."""
+    found = set(wrt)
+    for node in order:
+        if any(arg in found for arg in node.args):
+            found.add(node)
+    return found
+
+
 def adjoints(loss: Node, wrt: Sequence[Node]) -> list[Node]:
     """dloss/dx for every x in `wrt`, as nodes of x's shape (a zero constant where the loss does not depend on x)."""
     order = reachable([loss])
-    active = set(wrt)  # nodes that depend on wrt
-    for node in order:
-        if any(arg in active for arg in node.args):
-            active.add(node)
-    adjoint: dict[Node, Node] = {loss: as_node(1)}
+    active = dependents(order, wrt)
+    adjoint = {loss: as_node(1)}
+    sweep(order, active, adjoint, {node: node for node in order}, {})
+    return [adjoint[x] if x in adjoint else broadcast(0, x.shape) for x in wrt]
+
+
+def sweep(
+    order: Sequence[Node],
+    active: Collection[Node],
+    adjoint: dict[Node, Any],
+    values: Mapping[Node, Any],
+    replaced: Mapping[Node, Rule],
+) -> None:
+    """Complete `adjoint` in reverse `order`, by RULES on `values` but for the nodes whose rule is `replaced`."""
     for node in reversed(order):
         if node not in adjoint or not node.args or node not in active:
             continue
-        for arg, g in zip(node.args, RULES[node.op](adjoint[node], node), strict=True):
-            if arg in active:
+        rule = replaced.get(node) or RULES[node.op]
+        local = rule(node, adjoint[node], values[node], *(values[arg] for arg in node.args))
+        for arg, g in zip(node.args, local, strict=True):
+            if g is not None and arg in active:
                 adjoint[arg] = adjoint[arg] + g if arg in adjoint else g
-    return [adjoint[x] if x in adjoint else broadcast(0, x.shape) for x in wrt]

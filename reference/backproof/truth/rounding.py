@@ -3,88 +3,55 @@
 `RoundingErrors` sweeps the traced graph (forward and reverse: the adjoints are nodes of it) with the
 cell's own magnitudes. The analysis is the standard one (Higham, Accuracy and Stability of Numerical
 Algorithms, 2nd ed., ch. 3): every operation is exact up to a factor 1 + d, |d| <= u, and n of them make
-a factor within gamma(n) = n u / (1 - n u).
+a factor within (1 + u)^n - 1 of 1.
 
 - Chains of additions (`add`, `subtract`, `sum`, `matmul`, and what only moves values) are held together
   as one sum of `count` terms whose absolute values add to `total`: its rounding is at most
-  gamma(count - 1) * total in *any* order, blocking or pairing, with or without FMA.
+  ((1 + u)^(count - 1) - 1) * total in *any* order, blocking or pairing, with or without FMA.
 - Multiplications, divisions and functions round once or a stated number of times (`ULPS`); errors of
   their operands are carried through exactly, products of two errors included.
-- Every operation adds the smallest normal number: results (and inputs) below it may be flushed to zero.
-- Where partial sums could leave the finite range, the error is infinite: nothing is promised there.
+- Results (and inputs) below the smallest normal number may be flushed to zero. Factors may be multiplied in
+  another order than the graph's, so what was flushed is magnified by at most `peak`, the product of the
+  factors greater than 1.
+- Where partial sums could leave the finite range the error is infinite, and nothing is promised; they are
+  looked at undivided (`divided` is the product of the divisors), since a division may come last.
 
-Two laws for n roundings: *rigorous*, gamma(n); *likely*, min(gamma(n), exp(lambda sqrt(n) u) - 1), which
+Two laws for n roundings: *rigorous*, (1 + u)^n - 1; *likely*, min(rigorous, exp(lambda sqrt(n) u) - 1), which
 independent rounding errors of mean zero exceed with a probability of 2 exp(-lambda^2 / 2) at most
 (Higham and Mary, A new approach to probabilistic rounding error analysis, SIAM J. Sci. Comput. 41(5), 2019).
+
+Not covered: arithmetic without componentwise bounds (Strassen's products, emulated wide formats), functions
+accurate only in absolute terms (a sigmoid made of tanh is wrong in its far tail), and other algorithms for the
+same number (normal equations).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from backproof.truth.formats import Floats, Format
 from backproof.truth.graph import Node
-
-Floats = np.ndarray[Any, Any]  # float64
+from backproof.truth.moves import add_at, multiplicity
 
 LAMBDA = 6.0  # a likely bound fails by chance with probability 2 exp(-18) = 3e-8 per sum
 
-# The most units roundoff that a correct library may lose in one call. Measured at 1e5 points each, the
-# worst of NumPy 2.4, PyTorch 2.13 and JAX 0.10 on CPU: exp 3.1, log 4.6, tanh 6.9, sigmoid 3.8, doubled.
-# A division may be a reciprocal, rounded, and a product.
-ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8}
+# The most units roundoff that a correct library may lose in one call: twice the worst that was seen of
+# NumPy, PyTorch and JAX on CPU (tests/test_ulps.py measures it; JAX's float64 log1p loses 240 of them, every
+# other log1p 3.3). A division may be a reciprocal and a product; real powers have room for GPUs.
+ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8, "log1p": 480, "expm1": 12, "power": 16}
 
-
-@dataclass(frozen=True)
-class Format:
-    """A floating-point format: `digits` significand bits, the smallest normal and the largest number."""
-
-    name: str
-    digits: int
-    tiny: float
-    huge: float
-
-    @property
-    def u(self) -> float:
-        """The unit roundoff: half the distance from 1 to the next number."""
-        return 2.0**-self.digits
-
-    @property
-    def numpy(self) -> str:
-        """The NumPy dtype that holds its numbers: its own, or float32."""
-        return "float32" if self.name == "bfloat16" else self.name
-
-    def round(self, values: Any) -> Floats:
-        """The numbers of this format nearest to `values` (float64), gradual underflow included."""
-        spacing = np.frexp(np.maximum(np.abs(values), self.tiny))[1] - self.digits
-        rounded: Floats = np.ldexp(np.rint(np.ldexp(values, -spacing)), spacing)
-        return rounded
-
-    def holds(self, values: Any) -> Any:
-        """Where `values`, of float64, are numbers of this format."""
-        return self.round(values) == values
-
-
-FORMATS = {
-    f.name: f
-    for f in (
-        Format("float64", 53, 2.0**-1022, float(np.finfo(np.float64).max)),
-        Format("float32", 24, 2.0**-126, float(np.finfo(np.float32).max)),
-        Format("float16", 11, 2.0**-14, 65504.0),
-        Format("bfloat16", 8, 2.0**-126, (2 - 2.0**-7) * 2.0**127),
-    )
-}
 
 Law = Callable[[float, float], float]  # roundings, u -> relative error
 
 
 def rigorous(n: float, u: float) -> float:
-    """gamma(n) = n u / (1 - n u): no n roundings do worse (infinite from n u = 1 on)."""
-    return n * u / (1 - n * u) if n * u < 1 else math.inf
+    """(1 + u)^n - 1: no n roundings do worse."""
+    return math.expm1(n * math.log1p(u)) if n * u < 500 else math.inf
 
 
 def likely(n: float, u: float) -> float:
@@ -95,12 +62,25 @@ def likely(n: float, u: float) -> float:
 
 @dataclass(frozen=True)
 class Sum:
-    """A value as the sum of `count` terms, `total` in absolute value, that carry the error `carried`."""
+    """A value as the sum of `count` terms, `total` in absolute value, that carry the error `carried`.
+
+    Each term is a product of factors: `peak` is the most that those greater than 1 make together, `divided`
+    the product of the divisors. Terms that were `joined` by an addition have no common factors to be taken out
+    of it: to what comes next, their sum is one factor.
+    """
 
     size: Floats
     carried: Floats
     total: Floats
     count: int
+    peak: float
+    divided: float = 1.0
+    joined: bool = False
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """`peak` and `divided` as a factor of what comes next."""
+        return (_peak(self.size), 1.0) if self.joined else (self.peak, self.divided)
 
 
 class RoundingErrors:
@@ -113,29 +93,36 @@ class RoundingErrors:
         """The absolute error of a sum once it is added up."""
         n = s.count - 1
         with np.errstate(invalid="ignore", over="ignore"):
-            error = s.carried + self.law(n, self.fmt.u) * s.total + n * self.fmt.tiny
-            error = np.where(s.total + error < self.fmt.huge, error, np.inf)
+            error = s.carried + self.law(n, self.fmt.u) * s.total + n * self.fmt.tiny * s.peak
+            error = np.where((s.total + error) * s.divided < self.fmt.huge, error, np.inf)
         return np.where(np.isnan(error), np.inf, error)
 
-    def _single(self, node: Node, carried: Floats, roundings: float = 0) -> Sum:
-        """A rounded result: `carried` through from the operands, then `roundings` of its own."""
+    def _single(self, node: Node, carried: Floats, roundings: float = 0, factors: Sequence[Sum] = ()) -> Sum:
+        """A rounded result: `carried` through from the operands, then `roundings` of its own.
+
+        It is the product of `factors`, or else a number of its own that other factors may be multiplied with.
+        """
         size = self.upper(node)
+        peak = math.prod(f.factors[0] for f in factors) if factors else _peak(size)
+        divided = math.prod(f.factors[1] for f in factors)
         with np.errstate(invalid="ignore", over="ignore"):
-            own = self.law(roundings, self.fmt.u) * (size + carried) + self.fmt.tiny if roundings else 0.0
+            own = self.law(roundings, self.fmt.u) * (size + carried) + self.fmt.tiny * peak if roundings else 0.0
             carried = carried + own
         carried = np.where(np.isnan(carried), np.inf, carried)
-        return Sum(size, carried, size + carried, 1)
+        return Sum(size, carried, size + carried, 1, peak, divided)
 
     def input(self, node: Node) -> Sum:
         size = self.upper(node)
-        return self._single(node, np.where(size < self.fmt.tiny, size, 0.0))  # subnormals may be read as zero
+        return self._single(node, np.where(size < self.fmt.tiny, size, 0.0))  # may be read as zero
 
     def constant(self, node: Node) -> Sum:
         size = self.upper(node)
         return self._single(node, np.where(self.fmt.holds(size), 0.0, self.fmt.u * size))
 
     def add(self, node: Node, a: Sum, b: Sum) -> Sum:
-        return Sum(self.upper(node), a.carried + b.carried, a.total + b.total, a.count + b.count)
+        peak, divided = max(a.peak, b.peak), max(a.divided, b.divided)
+        count = a.count + b.count
+        return Sum(self.upper(node), a.carried + b.carried, a.total + b.total, count, peak, divided, joined=True)
 
     subtract = add
 
@@ -157,13 +144,14 @@ class RoundingErrors:
     def sum(self, node: Node, a: Sum) -> Sum:
         axes = node.attributes["axes"]
         terms = math.prod(node.args[0].shape[axis] for axis in axes)
-        return Sum(self.upper(node), a.carried.sum(axes), a.total.sum(axes), a.count * terms)
+        summed = replace(a, size=self.upper(node), carried=a.carried.sum(axes), total=a.total.sum(axes))
+        return replace(summed, count=a.count * terms)
 
     def multiply(self, node: Node, a: Sum, b: Sum) -> Sum:
         ea, eb = self.error(a), self.error(b)
         with np.errstate(invalid="ignore", over="ignore"):
             carried = ea * b.size + a.size * eb + ea * eb
-        return self._single(node, carried, 0 if self._is_scaling(node) else 1)
+        return self._single(node, carried, 0 if self._is_scaling(node) else 1, (a, b))
 
     def _is_scaling(self, node: Node) -> bool:
         """Whether a factor is 2, the one constant that every format multiplies by without rounding or underflow."""
@@ -171,24 +159,35 @@ class RoundingErrors:
 
     def matmul(self, node: Node, a: Sum, b: Sum) -> Sum:
         ea, eb = self.error(a), self.error(b)
-        inner = node.args[0].shape[1]
+        inner = node.args[0].shape[-1]
         with np.errstate(invalid="ignore", over="ignore"):
             total = (a.size + ea) @ (b.size + eb)
             carried = ea @ b.size + a.size @ eb + ea @ eb
-            carried = carried + self.law(1, self.fmt.u) * total + inner * self.fmt.tiny
-        return Sum(self.upper(node), carried, total, inner)
+            (peak, divided), (factor, divisor) = a.factors, b.factors
+            peak, divided = peak * factor, divided * divisor
+            carried = carried + self.law(1, self.fmt.u) * total + inner * self.fmt.tiny * peak
+        return Sum(self.upper(node), carried, total, inner, peak, divided)
 
     def divide(self, node: Node, a: Sum, b: Sum) -> Sum:
         ea, eb, low = self.error(a), self.error(b), self.lower(node.args[1])
         with np.errstate(all="ignore"):
             carried = np.where(eb < low, (ea + self.upper(node) * eb) / (low - eb), np.inf)
-        return self._single(node, carried, ULPS["divide"])
+        inverse = replace(b, peak=_peak(1 / np.where(low > 0, low, 1.0)), divided=_peak(b.size), joined=False)
+        return self._single(node, carried, ULPS["divide"], (a, inverse))
 
     def power(self, node: Node, a: Sum) -> Sum:
-        p, ea = node.attributes["exponent"], self.error(a)
-        with np.errstate(invalid="ignore", over="ignore"):
-            carried = p * ea * (a.size + ea) ** (p - 1) if p else np.zeros(node.shape)
-        return self._single(node, carried, p)
+        """The slope |p x^(p - 1)| is largest at an end of x's range; whole powers may be products and a division."""
+        p, ea, low = node.attributes["exponent"], self.error(a), self.lower(node.args[0])
+        if p == 0:
+            return self._single(node, np.zeros(node.shape))
+        with np.errstate(all="ignore"):
+            nearest = np.where(ea < low, low - ea, 0.0)
+            steepest = np.maximum(nearest ** (p - 1), (a.size + ea) ** (p - 1)) if p != 1 else 1.0
+            carried = np.where(ea == 0, 0.0, abs(p) * ea * steepest)
+        if isinstance(p, int):
+            roundings = p if p > 0 else ULPS["divide"] - p
+            return self._single(node, carried, roundings, p * (a,) if p > 0 else ())
+        return self._single(node, carried, ULPS["power"])
 
     def exp(self, node: Node, a: Sum) -> Sum:
         with np.errstate(invalid="ignore", over="ignore"):
@@ -201,10 +200,23 @@ class RoundingErrors:
             carried = np.where(ea < low, ea / (low - ea), np.inf)
         return self._single(node, carried, ULPS["log"])
 
-    def sqrt(self, node: Node, a: Sum) -> Sum:
-        ea, low = self.error(a), self.lower(node)
+    def expm1(self, node: Node, a: Sum) -> Sum:
+        with np.errstate(invalid="ignore", over="ignore"):
+            carried = (self.upper(node) + 1) * np.expm1(self.error(a))
+        return self._single(node, carried, ULPS["expm1"])
+
+    def log1p(self, node: Node, a: Sum) -> Sum:
+        """The slope is 1 / (1 + x) = exp(-y) at most exp(|y|)."""
         with np.errstate(all="ignore"):
-            carried = np.minimum(np.sqrt(ea), ea / low)
+            moved = self.error(a) * np.exp(self.upper(node))
+            carried = np.where(moved < 1, -np.log1p(-moved), np.inf)
+        return self._single(node, carried, ULPS["log1p"])
+
+    def sqrt(self, node: Node, a: Sum) -> Sum:
+        ea = self.error(a)
+        with np.errstate(all="ignore"):
+            carried = np.minimum(np.sqrt(ea), ea / self.lower(node))
+            carried = np.where(ea <= self.lower(node.args[0]), carried, np.inf)  # else NaN may come of it
         return self._single(node, carried, ULPS["sqrt"])
 
     def tanh(self, node: Node, a: Sum) -> Sum:
@@ -221,9 +233,66 @@ class RoundingErrors:
             carried = ea * np.minimum(most, factor * np.exp(-rate * nearest))
         return self._single(node, carried, ulps)
 
+    def abs(self, node: Node, a: Sum) -> Sum:
+        return self._single(node, self.error(a), factors=(a,))
+
+    def maximum(self, node: Node, a: Sum, b: Sum) -> Sum:
+        return self._single(node, np.maximum(self.error(a), self.error(b)), factors=(_either(a, b),))
+
+    def max(self, node: Node, a: Sum) -> Sum:
+        return self._single(node, np.max(self.error(a), axis=node.attributes["axes"]), factors=(a,))
+
+    def lead(self, node: Node, a: Sum) -> Sum:
+        return self._single(node, 2 * np.max(self.error(a), axis=node.attributes["axes"], keepdims=True), factors=(a,))
+
+    def peak(self, node: Node, a: Sum, lead: Sum) -> Sum:
+        flips = self.lower(node.args[1]) <= self.error(lead)
+        return self._single(node, np.broadcast_to(np.where(flips, 1.0, 0.0), node.shape))
+
+    def positive(self, node: Node, a: Sum) -> Sum:
+        """0 or 1, as the exact value or, where rounding may change the sign of a, possibly the other."""
+        if a.count <= 2 and not a.carried.any():  # a comparison of numbers as they were given is exact
+            return self._single(node, np.zeros(node.shape))
+        return self._single(node, np.where(self.lower(node.args[0]) <= self.error(a), 1.0, 0.0))
+
+    nonnegative = zero = positive
+
+    def where(self, node: Node, c: Sum, a: Sum, b: Sum) -> Sum:
+        ea, eb, swapped = self.error(a), self.error(b), a.size + b.size
+        with np.errstate(invalid="ignore"):
+            carried = np.where(c.carried > 0, ea + eb + swapped, np.where(c.size > 0, ea, eb))
+        return self._single(node, carried, factors=(_either(a, b),))
+
+    def take(self, node: Node, a: Sum) -> Sum:
+        return self._moved(a, lambda x: x.reshape(-1)[node.attributes["positions"]])
+
+    def scatter(self, node: Node, a: Sum) -> Sum:
+        positions = node.attributes["positions"]
+        moved = self._moved(a, lambda x: add_at(np.zeros(node.size), positions, x).reshape(node.shape))
+        return replace(moved, size=self.upper(node), count=a.count * multiplicity(positions))
+
+    def concat(self, node: Node, *parts: Sum) -> Sum:
+        axis = node.attributes["axis"]
+        size, carried, total = (
+            np.concatenate([getattr(part, name) for part in parts], axis) for name in ("size", "carried", "total")
+        )
+        peak, divided = max(part.peak for part in parts), max(part.divided for part in parts)
+        return Sum(size, carried, total, max(part.count for part in parts), peak, divided)
+
 
 def arg_value(node: Node) -> Any:
     """The value of a constant behind broadcasts; NaN for anything else."""
     while node.op == "broadcast":
         node = node.args[0]
     return node.attributes["value"] if node.op == "constant" else np.nan
+
+
+def _peak(sizes: Floats) -> float:
+    """The largest of `sizes` that is finite, and 1 at least."""
+    return float(np.max(sizes, initial=1.0, where=np.isfinite(sizes)))
+
+
+def _either(a: Sum, b: Sum) -> Sum:
+    """What may be either of two, for its factors."""
+    (peak, divided), (factor, divisor) = a.factors, b.factors
+    return replace(a, peak=max(peak, factor), divided=max(divided, divisor), joined=False)

@@ -1,0 +1,44 @@
+"""`backproof check`: validate a derivation."""
+
+import argparse
+
+from backproof.cli.parser import Parser, add_command, natural
+from backproof.errors import InputError
+from backproof.files import check_writable, write_json
+
+
+def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+    parser = add_command(
+        commands,
+        "check",
+        "Validate hand-derived gradients: right, wrong (which mistake, and where), or cannot be told.",
+        "backproof check my_derivation.py",
+    )
+    parser.add_argument("file", metavar="FILE.py", help="a derivation: shapes, params, loss(xp, ...), gradients(...)")
+    parser.add_argument(
+        "--gradients", default="gradients", metavar="NAME", help="the function to check (default: gradients)"
+    )
+    parser.add_argument("--seed", type=natural, default=0, help="the seed of the samples (default: 0)")
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds a call into the file may take (default: 10)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from backproof.cli.terminal import results_console
+    from backproof.derivation.check import check
+    from backproof.derivation.report import as_json, render
+
+    check_writable(arguments.json)
+    if not 0 < arguments.time_limit < float("inf"):
+        raise InputError(f"--time-limit is {arguments.time_limit}; it must be a positive number of seconds")
+    result = check(arguments.file, arguments.time_limit, arguments.seed, hand=arguments.gradients)
+    if arguments.json:
+        write_json(arguments.json, as_json(result))
+    results_console(arguments.json).print(render(result))
+    return {"pass": 0, "fail": 1, "inconclusive": 3}[result.verdict.value]

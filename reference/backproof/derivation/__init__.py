@@ -1,0 +1,1 @@
+"""Validating anyone's derivation: loading, checking and diagnosing a loss and its hand-derived gradients."""

@@ -1,0 +1,127 @@
+"""The process in which a user's derivation runs: it answers requests over a connection until it is closed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backproof.derivation.file import Arrays, Derivation, load
+from backproof.errors import InputError
+from backproof.models.model import Dims
+from backproof.truth.graph import flatten, reachable, source_lines
+from backproof.truth.trace import Trace, forward
+
+Values = tuple[Any, str]  # an array, or None for what is no number, and the name of its dtype
+
+
+def serve(descriptor: int) -> None:
+    """Answer (name, arguments) with ("answer", value) or ("error", one line) until the connection closes."""
+    connection = Connection(descriptor)
+    os.dup2(2, 1)  # standard output belongs to results
+    warnings.simplefilter("ignore")  # overflow and the like show in the values
+    answers: dict[str, Callable[..., Any]] = {}
+    while True:
+        try:
+            name, arguments = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            if name == "load":
+                derivation = load(*arguments)
+                answers = _answers(derivation)
+                answer: Any = _description(derivation)
+            else:
+                answer = answers[name](*arguments)
+            connection.send(("answer", answer))
+        except BaseException as error:
+            connection.send(("error", _one_line(error, arguments[0] if name == "load" else derivation.path)))
+
+
+def _description(derivation: Derivation) -> dict[str, Any]:
+    model = derivation.model
+    source = Path(derivation.path).read_text(encoding="utf-8", errors="replace")
+    return {"name": model.name, "shapes": model.shapes, "params": model.params, "source": source}
+
+
+def _answers(derivation: Derivation) -> dict[str, Callable[..., Any]]:
+    from backproof.derivation import complex_step
+
+    return {
+        "trace": lambda dims: _trace(derivation, dims),
+        "draw": derivation.draw,
+        "gradients": lambda arrays, dtype, hand: _gradients(derivation.hand(hand, dtype), arrays, dtype),
+        "complex step": lambda arrays, direction: complex_step.along(derivation.model.loss, arrays, direction),
+    }
+
+
+def _trace(derivation: Derivation, dims: Dims) -> Any:
+    first, second = (_rows(derivation, dims) for _ in range(2))
+    if not _same(first, second):
+        raise InputError("loss is not deterministic: run twice on the same arrays, it computes different things")
+    return first
+
+
+def _rows(derivation: Derivation, dims: Dims) -> Any:
+    with source_lines(derivation.path):
+        traced: Trace = forward(derivation.model, dims)
+    order = reachable([traced.loss, *traced.inputs.values(), *traced.taps.values()])
+    place = {node: i for i, node in enumerate(order)}
+    named = [{name: place[node] for name, node in nodes.items()} for nodes in (traced.inputs, traced.taps)]
+    return flatten(order), place[traced.loss], *named
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return bool(np.array_equal(a, b, equal_nan=True))
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    return bool(a == b)
+
+
+def _gradients(gradients: Callable[..., Any], arrays: Arrays, dtype: str) -> dict[str, Values]:
+    first, second = (gradients(**_cast(arrays, dtype)) for _ in range(2))
+    if not isinstance(first, Mapping):
+        raise InputError(f"gradients returns a {type(first).__name__}; it must return a dict by parameter's name")
+    found = {str(name): _values(value) for name, value in first.items()}
+    if not _same(list(found.values()), [_values(value) for value in second.values()]):
+        raise InputError("gradients is not deterministic: run twice on the same arrays, its values differ")
+    return found
+
+
+def _cast(arrays: Arrays, dtype: str) -> Arrays:
+    return {name: np.array(value, dtype) for name, value in arrays.items()}  # copies: the file may write to them
+
+
+def _values(value: Any) -> Values:
+    if hasattr(value, "detach"):
+        value = value.detach()
+    try:
+        array = np.asarray(value)
+    except Exception:
+        return None, type(value).__name__
+    return (array, array.dtype.name) if array.dtype.kind in "biufc" else (None, type(value).__name__)
+
+
+def _one_line(error: BaseException, path: str) -> str:
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {type(error).__name__}: {error.msg}"
+    said = " ".join(str(error).split()) or "no message"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    where = f"line {frames[-1].lineno}, in {frames[-1].name}: " if frames else ""
+    if "'Node'" in said and "ufunc" in said:
+        said = "a NumPy function is applied to a traced array; use the namespace's own, as in xp.exp"
+    return where + (said if isinstance(error, InputError) else f"{type(error).__name__}: {said}")
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Which mistake reproduces the user's numbers: hypotheses, each tested on every sample."""

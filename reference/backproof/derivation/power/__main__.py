@@ -1,0 +1,68 @@
+"""`python -m backproof.derivation.power`: verdicts and diagnoses over injected faults, and right forms rewritten."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from backproof import models
+from backproof.derivation.power.measure import Trial, measure
+from backproof.derivation.power.rewrites import survive
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the measurement; exit with 1 where a verdict is wrong, a right gradient fails or diagnoses are poor."""
+    parser = argparse.ArgumentParser(prog="python -m backproof.derivation.power", description=__doc__)
+    parser.add_argument(
+        "files", nargs="*", type=Path, help="derivations (default: the models and examples/derivations)"
+    )
+    parser.add_argument("--step", type=int, default=1, help="try every STEP-th fault (default: 1)")
+    parser.add_argument("--rewrites", type=int, default=10_000, help="how many right gradients (default: 10000)")
+    parser.add_argument("--verbose", action="store_true", help="print every wrong verdict and diagnosis")
+    arguments = parser.parse_args(argv)
+    files = arguments.files or default_files()
+    trials = [trial for file in files for trial in measure(file.resolve(), arguments.step)]
+    failed = report(trials, arguments.verbose)
+    if arguments.rewrites:
+        count, wrong = survive([f.resolve() for f in files], arguments.rewrites)
+        print(f"right gradients, random and rewritten: {count}, of which fail: {len(wrong)}")
+        for line in wrong[:10]:
+            print(f"  {line}")
+        failed = failed or bool(wrong)
+    return int(failed)
+
+
+def default_files() -> list[Path]:
+    """The four models, and the gallery where it stands."""
+    folder = Path(models.__file__).parent
+    ours = [folder / f"{name}.py" for name in models.MODELS]
+    return ours + sorted(Path("examples/derivations").glob("*.py"))
+
+
+def report(trials: Sequence[Trial], verbose: bool) -> bool:
+    """Print the rates; whether one is too low."""
+    wrong = [t for t in trials if t.wrong]
+    verdicts = [t for t in trials if not t.verdict_right]
+    diagnoses = [t for t in wrong if t.verdict is not None and not t.diagnosis_right]
+    faults = len({(t.file, t.text) for t in trials})
+    files = len({t.file for t in trials})
+    print(f"faults injected: {faults} into {files} derivations; gradients made wrong: {len(wrong)}")
+    print(f"verdict right:   {_rate(len(trials) - len(verdicts), len(trials))} (wrong ones fail, right ones pass)")
+    print(f"diagnosis right: {_rate(len(wrong) - len(diagnoses), len(wrong))} (kind, and factor where one)")
+    for kind, count in Counter(t.kind or "none" for t in diagnoses).most_common():
+        print(f"  not right as {kind}: {count}")
+    if verbose:
+        for t in [*verdicts, *diagnoses]:
+            print(f"  {t.file}: {t.text}: d{t.name} {t.verdict} {t.kind}, expected {' or '.join(sorted(t.expected))}")
+    return bool(verdicts) or len(diagnoses) > 0.05 * len(wrong)
+
+
+def _rate(right: int, total: int) -> str:
+    return f"{100 * right / max(total, 1):.1f}% of {total}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Floating-point formats, by the name of their dtype."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, Any]  # float64
+
+
+@dataclass(frozen=True)
+class Format:
+    """A floating-point format: `digits` significand bits, the smallest normal and the largest number."""
+
+    name: str
+    digits: int
+    tiny: float
+    huge: float
+
+    @property
+    def u(self) -> float:
+        """The unit roundoff: half the distance from 1 to the next number."""
+        return 2.0**-self.digits
+
+    @property
+    def numpy(self) -> str:
+        """The NumPy dtype that holds its numbers: its own, or float32."""
+        return "float32" if self.name == "bfloat16" else self.name
+
+    def round(self, values: Any) -> Floats:
+        """The numbers of this format nearest to `values` (float64), gradual underflow included."""
+        spacing = np.frexp(np.maximum(np.abs(values), self.tiny))[1] - self.digits
+        rounded: Floats = np.ldexp(np.rint(np.ldexp(values, -spacing)), spacing)
+        return rounded
+
+    def holds(self, values: Any) -> Any:
+        """Where `values`, of float64, are numbers of this format."""
+        return self.round(values) == values
+
+
+FORMATS = {
+    f.name: f
+    for f in (
+        Format("float64", 53, 2.0**-1022, float(np.finfo(np.float64).max)),
+        Format("float32", 24, 2.0**-126, float(np.finfo(np.float32).max)),
+        Format("float16", 11, 2.0**-14, 65504.0),
+        Format("bfloat16", 8, 2.0**-126, (2 - 2.0**-7) * 2.0**127),
+    )
+}
