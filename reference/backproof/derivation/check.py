@@ -21,6 +21,7 @@ from backproof.errors import InputError
 from backproof.models.model import Model
 from backproof.truth.exact import Undecided
 
+SLIGHT = 2.0**-20  # of the truth: float32 would hardly show it; a weak form may lose as much in float64
 SECONDS = 10.0  # what any one call into the user's file may take
 
 
@@ -226,6 +227,13 @@ def _weigh(gradient: Gradient, cause: Cause) -> Gradient:
         return replace(gradient, verdict=Verdict.PASS, weakness=text, reason=None)
     if cause is Cause.MISTAKE:
         return replace(gradient, verdict=Verdict.FAIL, reason="the error does not shrink with the precision: a mistake")
-    if judgement.verdict is Verdict.FAIL:
+    if judgement.verdict is Verdict.FAIL and not _slight(judgement):
         return gradient
-    return replace(gradient, reason=f"{judgement.reason}; no other precision could be run to tell")
+    untold = "it computes in float64 whatever it is given, so no other precision could be run to tell"
+    return replace(gradient, verdict=Verdict.INCONCLUSIVE, reason=f"more error than rounding explains; {untold}")
+
+
+def _slight(judgement: Judgement) -> bool:
+    """Whether an error is so small a part of the truth that a weak form's rounding may have made it."""
+    truth = abs(float(judgement.expected or 0.0))
+    return judgement.error is not None and judgement.error <= SLIGHT * truth
