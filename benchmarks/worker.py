@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from backproof.conformance.registry import describe, load, one_line
+from backproof.conformance.registry import one_line
+from backproof.conformance.worker import introduce
 from backproof.errors import InputError
 from backproof.models import MODELS
 from benchmarks import ceilings
@@ -70,11 +71,8 @@ class Worker:
 
 
 def _serve(connection: Any, spec: str) -> None:
-    try:
-        backend = load(spec)
-        connection.send(describe(spec, backend))
-    except InputError as error:
-        connection.send(error)
+    backend = introduce(connection, spec)
+    if backend is None:
         return
     server = _Server(backend)
     while True:

@@ -105,7 +105,7 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
         return _decide_relation(cell, evaluations, seconds)
     expected, answer = truth(problem, cell.form), evaluations[0]
     judged = _judge_all(answer.named, expected.named, problem.dtype)
-    return _concluded(_with_provenance(_report(cell, seconds, judged), answer, expected))
+    return _concluded(_with_provenance(cell, seconds, judged, answer, expected))
 
 
 def _report(cell: Cell, seconds: float, judged: Mapping[str, Judgement], precision: str | None = None) -> Report:
@@ -116,25 +116,21 @@ def _report(cell: Cell, seconds: float, judged: Mapping[str, Judgement], precisi
     )
 
 
-def _with_provenance(report: Report, answer: Evaluation, expected: Truth) -> Report:
-    """Name the lower precision that explains errors beyond the likely bounds; with a name, they fail."""
-    asked = report.cell.problem.dtype
-    judged = {name: j for name, j in {"loss": report.loss, "output": report.output, **report.gradients}.items() if j}
+def _with_provenance(
+    cell: Cell, seconds: float, judged: dict[str, Judgement], answer: Evaluation, expected: Truth
+) -> Report:
+    """The report, naming the lower precision that explains errors beyond the likely bounds: with a name they fail."""
+    asked = cell.problem.dtype
     narrowed = {FORMATS[d].digits: d for _, d in answer.named.values() if d in FORMATS and d != asked}
     if narrowed and min(narrowed) < FORMATS[asked].digits:
-        return replace(
-            report, precision=f"{narrowed[min(narrowed)]}, where {asked} was asked for (is it switched off?)"
-        )
+        said = f"{narrowed[min(narrowed)]}, where {asked} was asked for (is it switched off?)"
+        return _report(cell, seconds, judged, said)
     beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
-    if not beyond:
-        return report
-    named = provenance(
-        report.cell.problem, expected, {name: values for name, (values, _) in answer.named.items()}, beyond
-    )
-    if named is None:
-        return report
-    judged |= {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}
-    return _report(report.cell, report.seconds or 0.0, judged, named)
+    values = {name: tensor for name, (tensor, _) in answer.named.items()}
+    named = provenance(cell.problem, expected, values, beyond) if beyond else None
+    if named:
+        judged = judged | {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}
+    return _report(cell, seconds, judged, named)
 
 
 def _judge_all(tensors: Mapping[str, Tensor], expected: Mapping[str, Quantity], dtype: str) -> dict[str, Judgement]:

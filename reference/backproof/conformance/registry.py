@@ -22,10 +22,6 @@ MEMBERS = (
 )  # fmt: skip
 
 
-class Missing(InputError):
-    """A backend whose framework is not installed."""
-
-
 @dataclass(frozen=True)
 class Description:
     """What a backend says of itself, without its framework."""
@@ -55,7 +51,7 @@ def registered() -> dict[str, EntryPoint]:
 def load(spec: str) -> Backend:
     """Import the backend `spec`, a registered name or `module:attr` (an instance, a class or a module).
 
-    Raises Missing where something it imports is not installed, InputError where it is unknown or broken.
+    Raises InputError where it is unknown or broken, or something it imports is not installed.
     """
     if ":" in spec:
         if not re.fullmatch(r"[\w.]+:[\w.]+", spec) or spec.partition(":")[0].endswith(".py"):
@@ -75,7 +71,7 @@ def load(spec: str) -> Backend:
         hint = "install it, or run where its file is"
         if spec in ("torch", "jax"):
             hint = f"pip install 'backproof[{spec}]'"
-        raise Missing(f"backend {spec}: no module {error.name}; {hint}") from None
+        raise InputError(f"backend {spec}: no module {error.name}; {hint}") from None
     except Exception as error:
         raise InputError(f"backend {spec}: importing {point.module} fails: {one_line(error)}") from error
     try:

@@ -98,7 +98,8 @@ def _plain(name: str, answer: Any) -> Tensor:
     return values, dtype
 
 
-def _serve(connection: Connection, spec: str) -> None:
+def introduce(connection: Connection, spec: str) -> Backend | None:
+    """A new process's first words: the backend's description, or what is wrong with it (then None is returned)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.dup2(sys.stderr.fileno(), 1)  # standard output belongs to results
     try:
@@ -106,9 +107,16 @@ def _serve(connection: Connection, spec: str) -> None:
         connection.send(describe(spec, backend))
     except InputError as error:
         connection.send(error)
-        return
+        return None
     except BaseException as error:
         connection.send(InputError(f"backend {spec}: it does not describe itself: {one_line(error)}"))
+        return None
+    return backend
+
+
+def _serve(connection: Connection, spec: str) -> None:
+    backend = introduce(connection, spec)
+    if backend is None:
         return
     while True:
         try:
@@ -151,7 +159,7 @@ class Worker:
         self._lock = threading.Lock()  # `close` comes from another thread than `run`
 
     def start(self) -> Description:
-        """Start the process; what the backend says of itself. Raises InputError (Missing) if it cannot be loaded."""
+        """Start the process; what the backend says of itself. Raises InputError if it cannot be loaded."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.spec), daemon=True)
