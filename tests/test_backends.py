@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 import backproof_jax
+import backproof_numba
 import backproof_numpy
 import backproof_torch
 from backproof import MODELS
 from backproof.conformance.registry import MEMBERS, describe, registered
 
-BACKENDS = {module.backend.name: module.backend for module in (backproof_numpy, backproof_torch, backproof_jax)}
+MODULES = (backproof_numpy, backproof_numba, backproof_torch, backproof_jax)
+BACKENDS = {module.backend.name: module.backend for module in MODULES}
 SERIES = [(backend, series) for backend in BACKENDS.values() for series in backend.series]
 OFFERED = [(backend, dtype) for backend in BACKENDS.values() for dtype in backend.dtypes]
 NAMES = [f"{backend.name}-{dtype}" for backend, dtype in OFFERED]

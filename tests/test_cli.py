@@ -78,7 +78,7 @@ def test_backends_lists_what_is_installed(backproof, tmp_path):
     code, out, _ = backproof("backends", "--json", tmp_path / "b.json")
     assert code == 0
     listed = {b["name"]: b for b in json.loads((tmp_path / "b.json").read_text())["backends"]}
-    assert list(listed) == ["numpy", "jax", "torch"]
+    assert list(listed) == ["numpy", "jax", "numba", "torch"]
     assert listed["jax"]["settings"]["x64"] == "on"
     assert listed["torch"]["series"] == ["eager", "func", "compile", "manual", "fused"]
     assert "float32_matmul" in out
@@ -91,7 +91,7 @@ BAD = {
     "no abbreviations": ([*QUICK, "--juni", "x"], "unrecognized arguments"),
     "unknown backend": (
         ["conform", "--backend", "caffe"],
-        "there is no backend caffe; registered are numpy, jax, torch",
+        "there is no backend caffe; registered are numpy, jax, numba, torch",
     ),
     "missing module": (
         ["conform", "--backend", "no_such:thing"],

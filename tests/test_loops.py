@@ -24,18 +24,59 @@ def verdicts(gradients, asked, form=None):
     return {n: judge(np.asarray(g), g.dtype.name, expected[n], asked.dtype).verdict for n, g in gradients.items()}
 
 
-@pytest.mark.parametrize(("tile", "threads"), [(1, 1), (3, 2), (4, 3), (29, 2), (64, 2), (2, 40)])
+@pytest.mark.parametrize("series", ["numpy:tiled", "numba:fused"])
+@pytest.mark.parametrize(("tile", "threads"), [(1, 1), (3, 2), (4, 3), (29, 2), (64, 2), (2, 40), (None, 1)])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", MODELS)
-def test_tiles_of_every_width_sum_to_the_gradient(name, dtype, tile, threads):
+def test_tiles_of_every_width_sum_to_the_gradient(name, dtype, tile, threads, series):
     asked, model = problem(name, dtype), MODELS[name]
     arrays = inputs(asked)
     params, data = {n: arrays[n] for n in model.params}, {n: arrays[n] for n in model.data}
-    backend = NumpyLoops(tile, threads)
-    _, _, gradients = backend.evaluate(model, "tiled", params, data)
+    backend = tiling(series, tile, threads)
+    _, _, gradients = backend.evaluate(model, series.partition(":")[2], params, data)
     assert set(verdicts(gradients, asked).values()) == {Verdict.PASS}
-    _, _, again = backend.evaluate(model, "tiled", params, data)
+    _, _, again = backend.evaluate(model, series.partition(":")[2], params, data)
     assert all((again[n] == g).all() for n, g in gradients.items())
+
+
+def tiling(series, tile, threads):
+    if series == "numpy:tiled":
+        return NumpyLoops(tile, threads)
+    return pytest.importorskip("backproof_numba").NumbaBackend(tile, threads)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", MODELS)
+def test_steps_in_one_call_are_the_steps_of_tiles(name, dtype):
+    """Numba's small sizes take another path than its large ones: both descend to the same place."""
+    asked, model = problem(name, dtype), MODELS[name]
+    arrays = inputs(asked)
+    params, data = {n: arrays[n] for n in model.params}, {n: arrays[n] for n in model.data}
+    before = {n: p.copy() for n, p in params.items()}
+    whole = tiling("numba:fused", None, 1).descend(model, "fused", params, data, 0.01, 3)
+    tiled = tiling("numba:fused", 8, 2).descend(model, "fused", params, data, 0.01, 3)
+    for n, p in params.items():
+        assert (p == before[n]).all()
+        assert whole[n].dtype == tiled[n].dtype == dtype
+        assert whole[n].shape == tiled[n].shape == p.shape
+        assert np.allclose(whole[n], tiled[n], rtol=0, atol=40 * np.finfo(dtype).eps * np.abs(p).max())
+        assert not np.allclose(whole[n], p, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_exponential_is_accurate_and_keeps_what_is_not_finite(dtype):
+    """Within 2.5 u over the whole range, which leaves the sigmoid below ULPS["sigmoid"]; overflow is cut, NaN is kept."""
+    exp = pytest.importorskip("backproof_numba.kernels").exponential(dtype)
+    highest, u = (88, 2.0**-24) if dtype == "float32" else (709, 2.0**-53)
+    x = np.random.default_rng(0).uniform(1 - highest, highest, 20_000).astype(dtype)
+    true = np.exp(x.astype(np.longdouble))
+    found = np.array([exp(value) for value in x], np.longdouble)
+    assert float(np.max(np.abs(found - true) / true)) < 2.5 * u
+    real = np.dtype(dtype).type
+    assert exp(real(0)) == 1
+    assert np.isnan(exp(real("nan")))
+    assert exp(real("inf")) == exp(real(highest))
+    assert 0 < exp(real("-inf")) <= 2 * np.finfo(dtype).tiny
 
 
 @pytest.mark.parametrize("name", FORMS["moments"].models)

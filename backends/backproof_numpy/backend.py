@@ -16,7 +16,7 @@ class NumpyBackend:
     name = "numpy"
     version = np.__version__
     devices = ("cpu",)
-    dtypes = ("float64", "float32", "float16")
+    dtypes: tuple[str, ...] = ("float64", "float32", "float16")
     series: tuple[str, ...] = ("reference",)
 
     def settings(self) -> dict[str, str]:

@@ -42,16 +42,17 @@ class NumpyLoops(NumpyBackend):
     ) -> dict[str, Any]:
         if series == "tiled":
             with Tiles(model, data, self.tile, self.threads) as tiles:
-                return _descend(tiles.gradients, params, learning_rate, steps)
+                return descended(tiles.gradients, params, learning_rate, steps)
         if series == "moments":
             with Tiles(model, data, self.tile, self.threads) as tiles:
                 moments = tiles.moments()
             form = FORMS["moments"]
-            return _descend(lambda p: form.evaluate(model, moments, p)[1], params, learning_rate, steps)
+            return descended(lambda p: form.evaluate(model, moments, p)[1], params, learning_rate, steps)
         return super().descend(model, series, params, data, learning_rate, steps)
 
 
-def _descend(gradients: Any, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
+def descended(gradients: Any, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
+    """The parameters after `steps` steps along `gradients(params)`."""
     current = {name: np.asarray(p) for name, p in params.items()}
     for _ in range(steps):
         dp = gradients(current)

@@ -12,42 +12,75 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from backproof.forms import FORMS, Moments
 from backproof.models.model import Model
-from backproof_numpy.on_tiles import EQUATIONS
+from backproof_numpy.on_tiles import Equations
 from backproof_numpy.sigmoid_network import SigmoidNetwork
 
 Arrays = Mapping[str, Any]
-Tile = Callable[[Arrays, Arrays], dict[str, Any]]  # gradients of params on a tile's data
 
-CACHE = 2**20  # bytes: what a core's own cache holds of a tile, usual for L2
+CACHE = 3 * 2**20  # bytes: a core's own cache and its share of the common one, as far as a tile may fill them
 SMALL = 2**17  # multiplications in a step, below which a second thread costs more than it brings
+
+
+class Sums(Protocol):
+    """What one thread sums over its columns, tile by tile; dW1 and db1 without their factor w2^T."""
+
+    @property
+    def sums(self) -> dict[str, Any]: ...
+    def start(self, params: Arrays, m: int) -> None: ...
+    def add(self, data: Arrays, start: int, stop: int) -> None: ...
+
+
+class Way(NamedTuple):
+    """How tiles are computed: the columns of one, of (model, n, k, dtype); and what sums over them, of
+    (model, n, k, columns, dtype)."""
+
+    columns: Callable[[Model, int, int, Any], int]
+    sums: Callable[[Model, int, int, int, Any], Sums]
+
+
+def width(rows: int, dtype: Any) -> int:
+    """Columns of which `rows` values each fit the cache: an odd multiple of 16, or rows of powers of two would share
+    the same few places of it."""
+    fit: int = CACHE // (rows * np.dtype(dtype).itemsize)
+    return max(64, fit) // 32 * 32 + 16
+
+
+def _numpy(model: Model, n: int, k: int, columns: int, dtype: Any) -> Sums:
+    sigmoid = model.name == "two_layer_nonlinear"
+    return SigmoidNetwork(n, k, columns, dtype) if sigmoid else Equations(model.name)
+
+
+NUMPY = Way(lambda model, n, k, dtype: width(n + 2 * k + 4, dtype), _numpy)
 
 
 def _finished(sums: dict[str, Any], params: Arrays) -> dict[str, Any]:
     """dZ = (w2^T dy_hat) * ... has the factor w2^T in whole rows: once on the sums, instead of on every tile."""
     if "W1" in sums:
         w2 = params["w2"]
-        sums |= {"W1": w2.T * sums["W1"], "b1": w2.T * sums["b1"]}
+        sums = sums | {"W1": w2.T * sums["W1"], "b1": w2.T * sums["b1"]}
     return {name: np.asarray(dp).reshape(np.shape(params[name])) for name, dp in sums.items()}
 
 
 class Tiles:
     """The tiles of a data set, each thread's its own run of columns: the same sums in the same order every time."""
 
-    def __init__(self, model: Model, data: Arrays, tile: int | None = None, threads: int | None = None) -> None:
-        self.model, self.data, self.m = model, data, data["y"].shape[1]
+    def __init__(
+        self, model: Model, data: Arrays, tile: int | None = None, threads: int | None = None, way: Way = NUMPY
+    ) -> None:
+        self.model, self.data, self.m, self.way = model, data, data["y"].shape[1], way
         X = data.get("X", data.get("x"))
         assert X is not None
         self.n, self.dtype = X.shape[0], X.dtype
         self._tile, self._threads = tile, threads or cores()
         self._stack = ExitStack()
-        self._buffered: list[SigmoidNetwork] = []
+        self._sums: list[Sums] = []
 
     def __enter__(self) -> Tiles:
         return self
@@ -61,66 +94,54 @@ class Tiles:
         if threads > 1:
             self._stack.enter_context(_blas().limit(limits=1, user_api="blas"))
         edges: list[int] = np.linspace(0, self.m, threads + 1).astype(int).tolist()
-        return list(pairwise(edges))
-
-    def _width(self, rows: int) -> int:
-        """Columns in a tile: a multiple of 64 of which `rows` values each fit the cache."""
-        return self._tile or max(64, CACHE // (rows * self.dtype.itemsize) // 64 * 64)
+        return [run for run in pairwise(edges) if run[0] < run[1]]
 
     def gradients(self, params: Arrays) -> dict[str, Any]:
         """The gradients of `params` over the whole data."""
-        k = params["W1"].shape[0] if "W1" in params else 0
-        if not hasattr(self, "_runs"):
-            self._runs, self._columns = self._shared(self.m * (self.n + 1) * (k + 1)), self._width(self.n + 2 * k + 4)
-            if self.model.name == "two_layer_nonlinear":
-                width = min(self._columns, max(b - a for a, b in self._runs))
-                self._buffered = [SigmoidNetwork(self.n, k, width, self.dtype) for _ in self._runs]
+        if not self._sums:
+            k = params["W1"].shape[0] if "W1" in params else 0
+            self._runs = self._shared(self.m * (self.n + 1) * (k + 1))
+            widest = max(stop - start for start, stop in self._runs)
+            self._columns = min(self._tile or self.way.columns(self.model, self.n, k, self.dtype), widest)
+            self._sums = [self.way.sums(self.model, self.n, k, self._columns, self.dtype) for _ in self._runs]
 
-        def over(run: tuple[int, int], place: int) -> dict[str, Any]:
-            tile: Tile
-            if self._buffered:
-                tile = self._buffered[place].started(params, self.m)
-            else:
-                equations = EQUATIONS[self.model.name]
-                tile = lambda p, data: equations(p, data, self.m)  # noqa: E731
-            total: dict[str, Any] = {}
-            for data in self._columns_of(run):
-                part = tile(params, data)
-                total = {name: total[name] + dp for name, dp in part.items()} if total else part
-            return total
+        def over(run: tuple[int, int], sums: Sums) -> dict[str, Any]:
+            sums.start(params, self.m)
+            for start, stop in self._tiles(run):
+                sums.add(self.data, start, stop)
+            return sums.sums
 
-        parts = self._side_by_side(over)
-        return _finished({name: sum(p[name] for p in parts[1:]) + parts[0][name] for name in parts[0]}, params)
+        first, *rest = self._side_by_side(over, self._sums)
+        return _finished({name: sum((p[name] for p in rest), dp) for name, dp in first.items()}, params)
 
     def moments(self) -> Moments:
         """The moments of the whole data."""
-        self._runs, self._columns = self._shared(self.m * (self.n + 1)), self._width(self.n + 4)
+        self._runs, self._columns = self._shared(self.m * (self.n + 1)), self._tile or width(self.n + 4, self.dtype)
 
-        def over(run: tuple[int, int], place: int) -> Moments:
-            first: Moments
-            first, *rest = (FORMS["moments"].prepare(self.model, data) for data in self._columns_of(run))
-            for part in rest:
-                first = first + part
-            return first
+        def over(run: tuple[int, int], _: None) -> Moments:
+            tiles = ({name: a[:, start:stop] for name, a in self.data.items()} for start, stop in self._tiles(run))
+            return _total([FORMS["moments"].prepare(self.model, data) for data in tiles])
 
-        first: Moments
-        first, *rest = self._side_by_side(over)
-        for part in rest:
-            first = first + part
-        return first
+        return _total(self._side_by_side(over, [None] * len(self._runs)))
 
-    def _columns_of(self, run: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    def _tiles(self, run: tuple[int, int]) -> Iterator[tuple[int, int]]:
         for start in range(*run, self._columns):
-            stop = min(start + self._columns, run[1])
-            yield {name: array[:, start:stop] for name, array in self.data.items()}
+            yield start, min(start + self._columns, run[1])
 
-    def _side_by_side(self, work: Callable[[tuple[int, int], int], Any]) -> list[Any]:
+    def _side_by_side(self, work: Callable[[tuple[int, int], Any], Any], given: list[Any]) -> list[Any]:
         """`work` on every thread's columns: the first run in this thread, the others in threads of the pool."""
-        runs = [run for run in self._runs if run[0] < run[1]]
         waiting: list[Future[Any]] = [
-            _pool(self._threads).submit(_quietly, work, run, place) for place, run in enumerate(runs) if place
+            _pool(self._threads).submit(_quietly, work, run, one)
+            for run, one in zip(self._runs[1:], given[1:], strict=True)
         ]
-        return [_quietly(work, runs[0], 0), *(future.result() for future in waiting)]
+        return [_quietly(work, self._runs[0], given[0]), *(future.result() for future in waiting)]
+
+
+def _total(parts: list[Moments]) -> Moments:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
 
 
 def _quietly(work: Callable[..., Any], *arguments: Any) -> Any:

@@ -69,7 +69,7 @@ def load(spec: str) -> Backend:
         module = importlib.import_module(point.module)
     except ModuleNotFoundError as error:
         hint = "install it, or run where its file is"
-        if spec in ("torch", "jax"):
+        if spec in ("torch", "jax", "numba"):
             hint = f"pip install 'backproof[{spec}]'"
         raise InputError(f"backend {spec}: no module {error.name}; {hint}") from None
     except Exception as error:
