@@ -52,13 +52,15 @@ def _run(options: argparse.Namespace) -> int:
 
         plots.check(options.plots)
     planned = cells(options.model, options.dtype, options.shape, options.device)
-    end = time.monotonic() + options.budget
+    start = time.monotonic()
     run, interrupted = Run(options.series), False
     progress = Console(stderr=True, highlight=False)
     try:
         dtypes = list(dict.fromkeys(cell.dtype for cell in planned))
         with progress.status("ceilings") as status:
+            begun = time.monotonic()
             run.measure_ceilings(dtypes)
+            end = start + options.budget - (time.monotonic() - begun)  # they are measured again
             for number, cell in enumerate(planned):
                 head = f"[{number + 1}/{len(planned)}, {end - time.monotonic():.0f} s left]"
                 share = _weight(cell) / sum(map(_weight, planned[number:]))

@@ -10,10 +10,27 @@ import numpy as np
 from backproof.errors import InputError
 
 
+def needed(*files: str) -> None:
+    """InputError where matplotlib is missing, or one of `files` is no picture; asked before long work."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError("a plot needs matplotlib; install 'backproof[bench]', or leave the plot out")
+    for file in files:
+        if Path(file).suffix not in (".png", ".svg"):
+            raise InputError(f"{file} is no picture; name it .png or .svg")
+
+
+def save(figure: Any, file: str) -> None:
+    """Write a figure; InputError where that fails."""
+    figure.tight_layout()
+    try:
+        figure.savefig(file, dpi=120)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}; name another file") from None
+
+
 def check(folder: str) -> None:
     """InputError where matplotlib is missing or the folder cannot be made; asked before long work."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("--plots needs matplotlib; install it, or leave --plots out")
+    needed()
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -22,6 +22,7 @@ from benchmarks.worker import Worker
 LEAST = 0.010  # seconds of a timed call
 MOST_STEPS = 20_000
 ROUNDS = 3, 40  # at least, and at most
+BRIEF = 2.0  # seconds: rounds shorter than this are always worth it
 SLOW = 4.0  # times the fastest: measured in the least number of rounds
 MOMENTS_STEPS = 1000  # in a timed call of numpy:moments, which sets up once in each
 
@@ -35,6 +36,7 @@ class Entry:
     series: str
     steps: int = 1
     compile_seconds: float = 0.0
+    dispatch_seconds: float = 0.0
     step_seconds: float = 0.0
     samples: list[float] = field(default_factory=list)
     failure: str | None = None
@@ -56,6 +58,7 @@ class Run:
         self.ceilings: dict[str, dict[str, float]] = {}
         self.results: list[dict[str, Any]] = []
         self.noise: dict[str, Any] = {}
+        self.left_out: list[dict[str, str]] = []
         self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
     def close(self) -> None:
@@ -77,6 +80,9 @@ class Run:
         """Warm, choose the steps of a call, time in interleaved rounds for about `seconds`, verify, record."""
         deadline = time.monotonic() + seconds
         entries = list(self._entries(cell))
+        if seconds <= 0 and self.results:  # one cell is measured, however short the budget
+            self.left_out += [{"cell": cell.id, "series": e.label, "reason": "no time was left"} for e in entries]
+            return
         for worker in dict.fromkeys(e.worker for e in entries):
             worker.place(cell)
         for entry in entries:
@@ -88,6 +94,10 @@ class Run:
         steps = min(math.ceil(1.1 * LEAST / fastest), MOST_STEPS)
         for entry in plain:
             entry.steps = steps
+        for entry in [e for e in alive if ROUNDS[0] * e.steps * e.step_seconds > max(seconds, BRIEF)]:
+            alive.remove(entry)
+            reason = f"{ROUNDS[0]} rounds of {entry.steps} steps would take longer than the cell's share of the budget"
+            self.left_out.append({"cell": cell.id, "series": entry.label, "reason": reason})
         for number in range(ROUNDS[1]):
             if number >= ROUNDS[0] and time.monotonic() > deadline:
                 break
@@ -158,6 +168,7 @@ class Run:
             "gemm_share": gemm / median if median and gemm and not another else None,
             "binds": binds,
             "compile_seconds": entry.compile_seconds,
+            "dispatch_seconds": entry.dispatch_seconds,
             "warm_step_seconds": entry.step_seconds if verified and another else None,
             "verified": verified,
             "error": error,
@@ -173,16 +184,18 @@ class Run:
             "noise": self.noise,
             "results": self.results,
             "ratios": ratios(self.results),
+            "left_out": self.left_out,
             "partial": partial,
         }
 
 
 def _warm(entry: Entry) -> None:
-    """The first call compiles; then calls of ever more steps, until one is long enough to tell a step's time."""
+    """The first call compiles, a second of one step starts and ends as any call does; then calls of ever more steps,
+    until one is long enough to tell a step's time."""
     try:
         first = entry.worker.run(entry.series, 1)
-        steps, seconds = 1, entry.worker.run(entry.series, 1)
-        entry.compile_seconds = max(first - seconds, 0.0)
+        one = seconds = entry.worker.run(entry.series, 1)
+        entry.compile_seconds, steps = max(first - one, 0.0), 1
         if entry.series == "moments":
             entry.steps = MOMENTS_STEPS
             base, longer = (entry.worker.run(entry.series, s) for s in (MOMENTS_STEPS, 3 * MOMENTS_STEPS))
@@ -192,6 +205,7 @@ def _warm(entry: Entry) -> None:
             steps = min(MOST_STEPS, max(2 * steps, min(16 * steps, math.ceil(steps * LEAST / max(seconds, 1e-9)))))
             seconds = entry.worker.run(entry.series, steps)
         entry.step_seconds = seconds / steps
+        entry.dispatch_seconds = max(one - entry.step_seconds, 0.0)
     except InputError as error:
         entry.failure = str(error)
 
@@ -204,6 +218,7 @@ def environment(run: Run) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "threads": run.threads,
+        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "load_at_start": run.load,
         "utc": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
         "backends": {

@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
-HEADINGS = ("series", "time a step", "of the floor", "of GEMM", "compile", "error / bound")
+HEADINGS = ("series", "time a step", "of the floor", "of GEMM", "compile", "dispatch", "error / bound")
 
 
 def rows(results: list[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -22,6 +23,7 @@ def rows(results: list[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
             _percent(r["efficiency"]),
             _percent(r["gemm_share"]),
             seconds(r["compile_seconds"]),
+            seconds(r["dispatch_seconds"]),
             "" if share is None else f"{share:.2g}",
         )
 
@@ -48,6 +50,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     for r in result["ratios"]:
         table.add_row(r["cell"], r["best"], r["peer"], _interval(r))
     yield table
+    yield from map(Text, left_out(result))
 
 
 def markdown(result: Mapping[str, Any]) -> str:
@@ -63,7 +66,16 @@ def markdown(result: Mapping[str, Any]) -> str:
         lines += [_row(row) for row in rows([r for r in result["results"] if r["cell"] == cell])]
     lines += ["", _row(["cell", "ours", "best peer", "times faster, 95% interval"]), _row(["---"] * 4)]
     lines += [_row([r["cell"], r["best"], r["peer"], _interval(r)]) for r in result["ratios"]]
-    return "\n".join(lines) + "\n"
+    lines += ["", *left_out(result)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def left_out(result: Mapping[str, Any]) -> list[str]:
+    """What the budget had no time for, a line for each cell and reason."""
+    series: dict[tuple[str, str], list[str]] = {}
+    for one in result["left_out"]:
+        series.setdefault((one["cell"], one["reason"]), []).append(one["series"])
+    return [f"left out: {cell}: {', '.join(names)}: {reason}" for (cell, reason), names in series.items()]
 
 
 def seconds(value: float | None) -> str:

@@ -21,7 +21,7 @@ class Worker:
     """Starts the process; every method is one request to it. Raises InputError where the backend cannot."""
 
     def __init__(self, spec: str, threads: int) -> None:
-        os.environ.update(dict.fromkeys(THREADS, str(threads)))
+        os.environ.update(dict.fromkeys(THREADS, str(threads)))  # inherited, as the affinity is: set before import
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, spec), daemon=True)

@@ -13,6 +13,9 @@ from backproof_numpy.tiles import Sums, Way, width
 Arrays = Mapping[str, Any]
 
 
+WIDE = 512  # columns: with less of each row at a time, memory is slower than reading everything twice
+
+
 class Univariate:
     def __init__(self, dtype: Any) -> None:
         self.real, self.kernel = dtype.type, kernels(dtype.name).univariate
@@ -30,7 +33,7 @@ class Univariate:
 class Multivariate:
     def __init__(self, n: int, dtype: Any) -> None:
         self.real, self.kernel = dtype.type, kernels(dtype.name).multivariate
-        self.dw, self.dy_hat = np.empty((1, n), dtype), np.empty(min(BLOCK, width(n + 1, dtype)), dtype)
+        self.dw, self.dy_hat = np.empty((1, n), dtype), np.empty(min(BLOCK, max(WIDE, width(n + 1, dtype))), dtype)
 
     def start(self, params: Arrays, m: int) -> None:
         self.w, self.b, self.m, self.db = params["w"], params["b"][()], self.real(m), self.real(0)
