@@ -115,10 +115,10 @@ class Run:
 
     def _entries(self, cell: Cell) -> Iterator[Entry]:
         able = [
-            Entry(name, *self.offered[name])
-            for name in self.series
-            if self.offered[name][0].description.offers(self.offered[name][1], cell.model)
-            and cell.dtype in self.offered[name][0].description.dtypes
+            Entry(name, worker, series)
+            for name, (worker, series) in ((name, self.offered[name]) for name in self.series)
+            if worker.description.offers(series, cell.model, cell.dtype)
+            and worker.description.runs(series, cell.device)
         ]
         yield from able
         twin = next((e for e in able if e.label in PEERS[1:]), able[0] if able else None)

@@ -1,15 +1,13 @@
 """Backends that carry fewer bits than they were asked for, by explicit rounding."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from backproof.models import sigmoid
-from backproof.truth.formats import FORMATS
+from backproof.truth.formats import FORMATS, PRODUCTS
 from backproof_numpy.backend import NumpyBackend
 
 FLOAT32 = FORMATS["float32"]
-TF32 = replace(FLOAT32, name="TF32", digits=11)
+TF32 = PRODUCTS["tf32"]
 
 
 class RoundedOperands(NumpyBackend):

@@ -16,7 +16,7 @@ from backproof.conformance.registry import MEMBERS, describe, registered
 
 MODULES = (backproof_numpy, backproof_numba, backproof_torch, backproof_jax)
 BACKENDS = {module.backend.name: module.backend for module in MODULES}
-SERIES = [(backend, series) for backend in BACKENDS.values() for series in backend.series]
+SERIES = [(b, series) for b in BACKENDS.values() for series in b.series if describe(b.name, b).runs(series, "cpu")]
 OFFERED = [(backend, dtype) for backend in BACKENDS.values() for dtype in backend.dtypes]
 NAMES = [f"{backend.name}-{dtype}" for backend, dtype in OFFERED]
 
@@ -52,7 +52,7 @@ def test_autodiff_series_never_run_the_equations(monkeypatch):
         raise AssertionError("the hand-derived equations were asked for")
 
     for backend in (backproof_torch.backend, backproof_jax.backend):
-        for series in backend.series:
+        for series in (series for owner, series in SERIES if owner is backend):
             model = replace(MODELS["multivariate"], loss=refused, gradients=refused)
             params, data = problem(model, backend)
             if series in ("manual", "fused"):

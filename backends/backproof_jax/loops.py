@@ -1,7 +1,8 @@
 """JAX's hot loops: a step a call, K steps in a `fori_loop`, and the hand-derived equations in one."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -14,9 +15,12 @@ from backproof_jax.backend import Arrays, JaxBackend, _value_and_grad
 
 class JaxLoops(JaxBackend):
     """`jit`: a jitted step called from Python; `loop`: K steps on the device; `manual`: the same of the
-    hand-derived equations."""
+    hand-derived equations; `tf32`: `loop` in TF32."""
 
-    series = ("jit", "loop", "manual")
+    series = ("jit", "loop", "manual", "tf32")
+    on: Mapping[str, tuple[str, ...]] = {"tf32": ("cuda",)}
+    dtypes_of: Mapping[str, tuple[str, ...]] = {"tf32": ("float32",)}
+    products: Mapping[str, str] = {"tf32": "tf32"}
 
     def evaluate(
         self, model: Model, series: str, params: Arrays, data: Arrays
@@ -24,7 +28,8 @@ class JaxLoops(JaxBackend):
         if series == "manual":
             found: tuple[Array, Array, dict[str, Array]] = _by_hand(model.loss, model.gradients)(params, data)
             return found
-        return super().evaluate(model, "jit", params, data)
+        with _precision(series):
+            return super().evaluate(model, "jit", params, data)
 
     def descend(
         self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int
@@ -32,9 +37,15 @@ class JaxLoops(JaxBackend):
         if series == "jit":
             return super().descend(model, series, params, data, learning_rate, steps)
         start = {name: p.copy() for name, p in params.items()}  # the loop gives its arguments away
-        ends: dict[str, Array] = _loop(model.name, model.gradients, series)(start, dict(data), learning_rate, steps)
+        with _precision(series):
+            ends: dict[str, Array] = _loop(model.name, model.gradients, series)(start, dict(data), learning_rate, steps)
         jax.block_until_ready(ends)
         return ends
+
+
+def _precision(series: str) -> AbstractContextManager[Any]:
+    """What products are traced and compiled in: the precision that is set, or the series' own."""
+    return jax.default_matmul_precision("tensorfloat32") if series == "tf32" else nullcontext()
 
 
 def _hand_derived(equations: Callable[..., dict[str, Array]], params: Arrays, data: Arrays) -> dict[str, Array]:

@@ -1,6 +1,8 @@
 """PyTorch, eager, with autograd."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,18 @@ Tensors = Mapping[str, Tensor]
 
 
 class TorchBackend:
-    """Forwards in PyTorch, gradients by `torch.autograd`; float32 products in float32 (no TF32)."""
+    """`eager`: forwards in PyTorch, gradients by `torch.autograd`; float32 products in float32.
+
+    `tf32`: the same, deliberately in TF32.
+    """
 
     name = "torch"
     version = torch.__version__
     dtypes = ("float64", "float32", "bfloat16", "float16")
-    series: tuple[str, ...] = ("eager",)
+    series: tuple[str, ...] = ("eager", "tf32")
+    on: Mapping[str, tuple[str, ...]] = {"tf32": ("cuda",)}
+    dtypes_of: Mapping[str, tuple[str, ...]] = {"tf32": ("float32",)}
+    products: Mapping[str, str] = {"tf32": "tf32"}
 
     def __init__(self) -> None:
         torch.set_float32_matmul_precision("highest")
@@ -30,7 +38,9 @@ class TorchBackend:
         return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
     def settings(self) -> dict[str, str]:
-        return {"float32_matmul_precision": torch.get_float32_matmul_precision()}
+        override = os.environ.get("NVIDIA_TF32_OVERRIDE")  # the driver's libraries obey it, whatever PyTorch says
+        told = {"float32_matmul_precision": torch.get_float32_matmul_precision()}
+        return told | ({"NVIDIA_TF32_OVERRIDE": override} if override else {})
 
     def from_numpy(self, values: np.ndarray[Any, Any], dtype: str, device: str) -> Tensor:
         if any(stride < 0 for stride in values.strides):
@@ -46,23 +56,38 @@ class TorchBackend:
         self, model: Model, series: str, params: Tensors, data: Tensors
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         leaves = {name: p.detach().requires_grad_() for name, p in params.items()}
-        value, y_hat = self._forward(model, leaves, data)
-        gradients = torch.autograd.grad(value, list(leaves.values()))
+        with self.precision(series):
+            value, y_hat = self._forward(model, leaves, data)
+            gradients = torch.autograd.grad(value, list(leaves.values()))
         return value, y_hat, dict(zip(leaves, gradients, strict=True))
 
     def descend(
         self, model: Model, series: str, params: Tensors, data: Tensors, learning_rate: float, steps: int
     ) -> dict[str, Tensor]:
         leaves = {name: p.detach().clone().requires_grad_() for name, p in params.items()}
-        for _ in range(steps):
-            value, _ = self._forward(model, leaves, data)
-            gradients = torch.autograd.grad(value, list(leaves.values()))
-            with torch.no_grad():
-                for p, dp in zip(leaves.values(), gradients, strict=True):
-                    p.sub_(dp, alpha=learning_rate)
+        with self.precision(series):
+            for _ in range(steps):
+                value, _ = self._forward(model, leaves, data)
+                gradients = torch.autograd.grad(value, list(leaves.values()))
+                with torch.no_grad():
+                    for p, dp in zip(leaves.values(), gradients, strict=True):
+                        p.sub_(dp, alpha=learning_rate)
         if any(p.is_cuda for p in leaves.values()):
             torch.cuda.synchronize()
         return leaves
+
+    @contextmanager
+    def precision(self, series: str) -> Iterator[None]:
+        """Products in the precision of the series; where it has none of its own, in the one that is set."""
+        if self.products.get(series) != "tf32":
+            yield
+            return
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
 
     def _forward(self, model: Model, params: Tensors, data: Tensors) -> tuple[Tensor, Tensor]:
         inputs = {name: array for name, array in data.items() if name != "y"}

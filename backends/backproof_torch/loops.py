@@ -45,33 +45,37 @@ def _derivatives(model: Model, params: Tensors, data: Tensors) -> dict[str, Tens
 
 class TorchLoops(TorchBackend):
     """`eager` autograd; `func`: torch.func; `compile`: a whole step of it compiled for its shapes; `manual`: the
-    hand-derived equations, eager; `fused`: a whole step of them compiled."""
+    hand-derived equations, eager; `fused`: a whole step of them compiled; `tf32`, `compile-tf32`: `eager` and `compile`
+    in TF32."""
 
-    series = ("eager", "func", "compile", "manual", "fused")
-    costly = ("compile", "fused")
+    series = ("eager", "func", "compile", "manual", "fused", "tf32", "compile-tf32")
+    costly = ("compile", "fused", "compile-tf32")
+    on: Mapping[str, tuple[str, ...]] = {"tf32": ("cuda",), "compile-tf32": ("cuda",)}
+    dtypes_of: Mapping[str, tuple[str, ...]] = {"tf32": ("float32",), "compile-tf32": ("float32",)}
+    products: Mapping[str, str] = {"tf32": "tf32", "compile-tf32": "tf32"}
 
     def evaluate(
         self, model: Model, series: str, params: Tensors, data: Tensors
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        if series == "eager":
+        if series in ("eager", "tf32"):
             return super().evaluate(model, series, params, data)
         run = by_hand if series in ("manual", "fused") else functional
         if series in self.costly:
-            run = _compiled(run, model.name, _key(data, params))
-        with torch.no_grad():
+            run = _compiled(run, model.name, series, _key(data, params))
+        with torch.no_grad(), self.precision(series):
             return run(model, params, data)
 
     def descend(
         self, model: Model, series: str, params: Tensors, data: Tensors, learning_rate: float, steps: int
     ) -> dict[str, Tensor]:
-        if series == "eager":
+        if series in ("eager", "tf32"):
             return super().descend(model, series, params, data, learning_rate, steps)
         step = _manual_step if series in ("manual", "fused") else _step
         if series in self.costly:
-            step = _compiled(step, model.name, _key(data, params))
+            step = _compiled(step, model.name, series, _key(data, params))
         current = dict(params)
         rate = torch.full((), learning_rate, dtype=data["y"].dtype, device=data["y"].device)  # a number is compiled in
-        with torch.no_grad():
+        with torch.no_grad(), self.precision(series):
             for _ in range(steps):
                 current = step(model, current, data, rate)
         if any(p.is_cuda for p in current.values()):
@@ -95,7 +99,7 @@ def _key(*arrays: Mapping[str, Tensor]) -> tuple[Any, ...]:
 
 
 @cache
-def _compiled(function: Any, model: str, key: tuple[Any, ...]) -> Any:
-    """`function` compiled for one model and key: past a limit of recompilations PyTorch would silently run eager."""
+def _compiled(function: Any, model: str, series: str, key: tuple[Any, ...]) -> Any:
+    """`function` compiled for one model, series and key: past a limit of recompilations PyTorch silently runs eager."""
     torch._dynamo.reset()
     return torch.compile(function, fullgraph=True, dynamic=False)

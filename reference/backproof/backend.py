@@ -21,7 +21,9 @@ class Backend(Protocol):
     `only`, a mapping from series to model names, that a series offers some models alone; in `costly`, the
     series that compile for seconds at every shape, of which the smaller sets of cells hold few; in `forms`, a
     mapping from series to names of `backproof.forms`, that a series computes in another form, whose rounding
-    bounds then hold for it.
+    bounds then hold for it. Further mappings from series: `on`, to the devices it is for; `dtypes_of`, to the
+    dtypes it takes; `products`, to the precision ("tf32", "bfloat16") to which it deliberately cuts the factors of
+    products of matrices, and whose bounds then hold for it; `lacking`, to what it lacks here (its cells are skipped).
     """
 
     name: str

@@ -34,10 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
     table = Table("backend", "version", "devices", "dtypes", "series", "settings")
     for backend in described:
         settings = "\n".join(f"{key}: {value}" for key, value in backend.settings.items())
-        row = ("\n".join(items) for items in (backend.devices, backend.dtypes, backend.series))
+        series = [backend.label(series) for series in backend.series]
+        row = ("\n".join(items) for items in (backend.devices, backend.dtypes, series))
         table.add_row(backend.name, backend.version, *row, settings)
     console = results_console(arguments.json)
     console.print(table)
+    for backend in described:
+        for one, reason in backend.lacking.items():
+            console.print(Text(f"missing: {backend.name}:{one}: {reason}", "yellow"))
     for reason in missing.values():
         console.print(Text(f"missing: {reason}", "yellow"))
     return 0

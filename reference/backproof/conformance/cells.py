@@ -82,6 +82,7 @@ class Cell:
     device: str
     skip: str | None = None
     form: str | None = None  # of `backproof.forms`, whose bounds the series has
+    products: str | None = None  # of `formats.PRODUCTS`, what its products of matrices take in
 
     @property
     def id(self) -> str:
@@ -133,18 +134,27 @@ def affordable(problem: Problem, cells: str) -> bool:
 def plan(
     problems: Iterable[Problem], backends: Sequence[Description], devices: Sequence[str], cells: str = "full"
 ) -> list[Cell]:
-    """Every problem on every series and device of the backends; a device that a backend lacks here is a skip."""
+    """Every problem on every series and device of the backends that are for it; what is lacking here is a skip."""
     return [
-        Cell(problem, backend.name, series, device, _why_not(backend, device), backend.forms.get(series))
+        Cell(
+            problem,
+            backend.name,
+            series,
+            device,
+            _why_not(backend, series, device),
+            backend.forms.get(series),
+            backend.products.get(series),
+        )
         for backend, problem in itertools.product(backends, problems)
-        if problem.dtype in backend.dtypes
         for series in backend.series
-        if backend.offers(series, problem.model) and (series not in backend.costly or affordable(problem, cells))
+        if backend.offers(series, problem.model, problem.dtype)
+        if series not in backend.costly or affordable(problem, cells)
         for device in devices
+        if device in backend.on.get(series, (device,))
     ]
 
 
-def _why_not(backend: Description, device: str) -> str | None:
-    if device in backend.devices:
-        return None
-    return f"{backend.name} finds no {device} device here (it has {', '.join(backend.devices)})"
+def _why_not(backend: Description, series: str, device: str) -> str | None:
+    if device not in backend.devices:
+        return f"{backend.name} finds no {device} device here (it has {', '.join(backend.devices)})"
+    return f"{backend.name}:{series}: {backend.lacking[series]}" if series in backend.lacking else None

@@ -48,14 +48,16 @@ class Report:
 
 
 @cache
-def truth(problem: Problem, form: str | None = None) -> Truth:
-    """The problem's certified truth (with the bounds of a form), computed once however many cells share it."""
-    return certify(MODELS[problem.model], inputs(problem), problem.dtype, form)
+def truth(problem: Problem, form: str | None = None, products: str | None = None) -> Truth:
+    """The problem's certified truth (with the bounds of a form, of a precision of products), computed once however
+    many cells share it."""
+    return certify(MODELS[problem.model], inputs(problem), problem.dtype, form, products)
 
 
 @cache
-def _trajectory(problem: Problem, form: str | None) -> dict[str, Quantity]:
-    return certify_descent(MODELS[problem.model], inputs(problem), problem.dtype, LEARNING_RATE, STEPS, form)
+def _trajectory(problem: Problem, form: str | None, products: str | None) -> dict[str, Quantity]:
+    model, arrays = MODELS[problem.model], inputs(problem)
+    return certify_descent(model, arrays, problem.dtype, LEARNING_RATE, STEPS, form, products)
 
 
 @cache
@@ -64,9 +66,9 @@ def _changes(problem: Problem) -> list[Changed]:
 
 
 @cache
-def _changed_truths(problem: Problem, form: str | None) -> list[Truth]:
+def _changed_truths(problem: Problem, form: str | None, products: str | None) -> list[Truth]:
     model = MODELS[problem.model]
-    return [certify(model, change.arrays, problem.dtype, form) for change in _changes(problem)]
+    return [certify(model, change.arrays, problem.dtype, form, products) for change in _changes(problem)]
 
 
 def tasks(cell: Cell) -> list[Task]:
@@ -99,11 +101,11 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
         if wrong := _wrong_keys(cell, answer, seconds):
             return wrong
     if problem.regime == TRAJECTORY:
-        ends = _judge_all(evaluations[0].tensors, _trajectory(problem, cell.form), problem.dtype)
+        ends = _judge_all(evaluations[0].tensors, _trajectory(problem, cell.form, cell.products), problem.dtype)
         return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
     if problem.regime in RELATIONS:
         return _decide_relation(cell, evaluations, seconds)
-    expected, answer = truth(problem, cell.form), evaluations[0]
+    expected, answer = truth(problem, cell.form, cell.products), evaluations[0]
     judged = _judge_all(answer.named, expected.named, problem.dtype)
     return _concluded(_with_provenance(cell, seconds, judged, answer, expected))
 
@@ -127,8 +129,10 @@ def _with_provenance(
         return _report(cell, seconds, judged, said)
     beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
     values = {name: tensor for name, (tensor, _) in answer.named.items()}
-    named = provenance(cell.problem, expected, values, beyond) if beyond else None
+    named = provenance(cell.problem, expected, values, beyond, cell.products) if beyond else None
     if named:
+        in_force = ", ".join(f"{key} {value}" for key, value in answer.settings.items())
+        named += f" (in force: {in_force})" if in_force else ""
         judged = judged | {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}
     return _report(cell, seconds, judged, named)
 
@@ -169,14 +173,13 @@ def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) 
         return _decide_repeated(cell, answers, seconds)
     original, *changed = answers
     judged = {}
-    for name, quantity in truth(problem, cell.form).named.items():
+    changed_truths = _changed_truths(problem, cell.form, cell.products)
+    for name, quantity in truth(problem, cell.form, cell.products).named.items():
         if name == "output":  # of other examples, or of more of them
             continue
         sides = [
             (change.back, answer.named[name], theirs.named[name])
-            for change, answer, theirs in zip(
-                _changes(problem), changed, _changed_truths(problem, cell.form), strict=True
-            )
+            for change, answer, theirs in zip(_changes(problem), changed, changed_truths, strict=True)
         ]
         ill_formed = [j for _, tensor, q in sides if (j := judge(*tensor, q, problem.dtype)).diagnosis]
         if ill_formed:

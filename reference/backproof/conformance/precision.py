@@ -1,7 +1,6 @@
 """Precision provenance: fewer bits than were asked for, told from the error itself and named."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,14 +9,14 @@ import numpy as np
 from backproof.conformance.cells import Problem, inputs
 from backproof.models import MODELS
 from backproof.truth.certify import Truth, dimensions
-from backproof.truth.formats import FORMATS, Format
+from backproof.truth.formats import FORMATS, PRODUCTS, Format
 from backproof.truth.simulated import simulate
 from backproof.truth.trace import trace
 
 _FLOAT32 = FORMATS["float32"]
 LOWER = (
     (_FLOAT32, "24 significand bits: float32 (is float64 switched off?)"),
-    (replace(_FLOAT32, name="TF32", digits=11), "about 11 significand bits: TF32 or float16"),
+    (PRODUCTS["tf32"], "about 11 significand bits: TF32 or float16"),
     (FORMATS["bfloat16"], "about 8 significand bits: bfloat16"),
 )
 # In bits: how far the errors of a cell, in the mean over its tensors, and of one tensor may be from simulated ones.
@@ -26,14 +25,17 @@ CELL_BITS, TENSOR_BITS = 3.0, 7.0
 Values = Mapping[str, np.ndarray[Any, Any]]
 
 
-def provenance(problem: Problem, truth: Truth, answer: Values, beyond: Collection[str]) -> str | None:
+def provenance(
+    problem: Problem, truth: Truth, answer: Values, beyond: Collection[str], products: str | None = None
+) -> str | None:
     """What lower precision explains that the tensors `beyond` ("loss", "output", parameters) exceed their bounds.
 
     Each candidate precision is simulated on the problem's own inputs. The one whose errors are most like the
     ones seen is named, if it is like them in every tensor, and if the tensors beyond their bounds are most of
     those that it would have carried there: a mistake in one gradient leaves its neighbours at full precision.
+    With `products`, of `formats.PRODUCTS`, products of matrices were asked for in that precision only.
     """
-    asked = FORMATS[problem.dtype].digits
+    asked = FORMATS[problem.dtype].digits if products is None else PRODUCTS[products].digits
     if asked > _FLOAT32.digits and all(_holds_no_more_than_float32(answer[name]) for name in beyond):
         return f"{LOWER[0][1]}, where {asked} were asked for"
     scores: dict[str, float] = {}

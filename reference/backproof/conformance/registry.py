@@ -14,6 +14,7 @@ from typing import Any
 from backproof.backend import Backend
 from backproof.errors import InputError
 from backproof.forms import FORMS
+from backproof.truth.formats import PRODUCTS
 
 GROUP = "backproof.backends"
 MUTANTS = "mutants"  # our own wrong backend; not registered, so that "all" leaves it out
@@ -36,10 +37,25 @@ class Description:
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that offer some models only
     costly: tuple[str, ...] = ()  # series that compile every shape for seconds
     forms: dict[str, str] = field(default_factory=dict)  # series that compute in a form of `backproof.forms`
+    on: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series for some devices only
+    dtypes_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that take some dtypes only
+    products: dict[str, str] = field(default_factory=dict)  # series whose products of matrices have fewer bits
+    lacking: dict[str, str] = field(default_factory=dict)  # series that cannot run here, and why
     code: str = ""  # a digest of the file it is written in: verdicts are of this code
 
-    def offers(self, series: str, model: str) -> bool:
-        return model in self.only.get(series, (model,))
+    def offers(self, series: str, model: str, dtype: str | None = None) -> bool:
+        """Whether a series takes a model (and a dtype), on whatever device."""
+        if model not in self.only.get(series, (model,)):
+            return False
+        return dtype is None or dtype in self.dtypes_of.get(series, self.dtypes)
+
+    def label(self, series: str) -> str:
+        """The series' name, and the devices that it is for where not all are."""
+        return f"{series} ({', '.join(self.on[series])})" if series in self.on else series
+
+    def runs(self, series: str, device: str) -> bool:
+        """Whether a series runs on a device here."""
+        return device in self.devices and device in self.on.get(series, (device,)) and series not in self.lacking
 
 
 def registered() -> dict[str, EntryPoint]:
@@ -102,6 +118,10 @@ def describe(spec: str, backend: Backend) -> Description:
     for form in forms.values():
         if form not in FORMS:
             raise InputError(f"backend {spec}: there is no form {form}; there are {', '.join(FORMS)}")
+    products = {str(series): str(name) for series, name in getattr(backend, "products", {}).items()}
+    for name in products.values():
+        if name not in PRODUCTS:
+            raise InputError(f"backend {spec}: there are no products in {name}; there are {', '.join(PRODUCTS)}")
     return Description(
         spec,
         str(backend.name),
@@ -113,6 +133,10 @@ def describe(spec: str, backend: Backend) -> Description:
         {series: tuple(models) for series, models in getattr(backend, "only", {}).items()},
         tuple(getattr(backend, "costly", ())),
         forms,
+        {series: tuple(devices) for series, devices in getattr(backend, "on", {}).items()},
+        {series: tuple(dtypes) for series, dtypes in getattr(backend, "dtypes_of", {}).items()},
+        products,
+        {str(series): str(reason) for series, reason in getattr(backend, "lacking", {}).items()},
         _digest(backend),
     )
 

@@ -25,7 +25,8 @@ LISTED = 8  # cells named one by one
 def headings(session: Session) -> Iterator[Text]:
     """What is about to be checked, with the settings in force, and what is not, with the reason."""
     for backend in session.backends:
-        series = ", ".join(backend.series) if len(backend.series) < 10 else f"{len(backend.series)} series"
+        here = [s for s in backend.series if any(backend.runs(s, device) for device in backend.devices)]
+        series = ", ".join(here) if len(here) < 10 else f"{len(here)} series"
         settings = ", ".join(f"{key} {value}" for key, value in backend.settings.items())
         said = f"{backend.name} {backend.version}: {series} on {', '.join(backend.devices)}"
         yield Text(f"{said} ({settings})" if settings else said)

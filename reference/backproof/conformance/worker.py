@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -49,6 +49,7 @@ class Evaluation:
     output: Tensor | None
     tensors: dict[str, Tensor]
     seconds: float
+    settings: dict[str, str] = field(default_factory=dict)  # in force when it was done
 
     @property
     def named(self) -> dict[str, Tensor]:
@@ -82,7 +83,8 @@ def evaluate(backend: Backend, task: Task) -> Evaluation:
         None if tensor is None else _plain(name, backend.to_numpy(tensor))
         for name, tensor in (("loss", loss), ("output", output))
     )
-    return Evaluation(loss, output, values, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Evaluation(loss, output, values, seconds, {str(k): str(v) for k, v in backend.settings().items()})
 
 
 def _plain(name: str, answer: Any) -> Tensor:

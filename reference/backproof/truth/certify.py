@@ -12,7 +12,7 @@ from flint import arb
 
 from backproof.models.model import Model
 from backproof.truth.exact import Balls, Exact, Objects, Undecided, along, balls, precision
-from backproof.truth.formats import FORMATS, Floats, Format
+from backproof.truth.formats import FORMATS, PRODUCTS, Floats, Format
 from backproof.truth.graph import Node, evaluate
 from backproof.truth.rounding import RoundingErrors, likely, rigorous
 from backproof.truth.trace import Trace, trace, trace_descent, trace_form
@@ -56,10 +56,13 @@ class Truth:
         return whole | dict(self.gradients)
 
 
-def certify(model: Model, arrays: Mapping[str, Any], dtype: str, form: str | None = None) -> Truth:
+def certify(
+    model: Model, arrays: Mapping[str, Any], dtype: str, form: str | None = None, products: str | None = None
+) -> Truth:
     """The truth at `arrays` (floating-point numbers, taken as exact), for arithmetic in `dtype`.
 
-    With a `form` (`backproof.forms`) the bounds of loss and gradients are those of its operations.
+    With a `form` (`backproof.forms`) the bounds of loss and gradients are those of its operations; with `products`
+    (of `formats.PRODUCTS`), those of products of matrices whose factors have fewer bits.
 
     Every gradient is confirmed along a random direction by an order-2 Taylor series through the forward
     alone; Disagreement if they exclude each other. Where NaN or Inf comes in, balls follow IEEE 754 and what
@@ -67,7 +70,7 @@ def certify(model: Model, arrays: Mapping[str, Any], dtype: str, form: str | Non
     """
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
     traced = trace(model, dimensions(model, arrays))
-    quantities = certified(traced.roots, arrays, dtype)
+    quantities = certified(traced.roots, arrays, dtype, products)
     if _finite(arrays):
         confirm(traced, arrays, {name: quantities[node].value for name, node in traced.gradients.items()})
     truth = Truth(
@@ -75,13 +78,21 @@ def certify(model: Model, arrays: Mapping[str, Any], dtype: str, form: str | Non
         None if traced.output is None else quantities[traced.output],
         {name: quantities[node] for name, node in traced.gradients.items()},
     )
-    return truth if form is None else _in_form(truth, model, traced, arrays, dtype, form)
+    return truth if form is None else _in_form(truth, model, traced, arrays, dtype, form, products)
 
 
-def _in_form(truth: Truth, model: Model, traced: Trace, arrays: Mapping[str, Any], dtype: str, form: str) -> Truth:
+def _in_form(
+    truth: Truth,
+    model: Model,
+    traced: Trace,
+    arrays: Mapping[str, Any],
+    dtype: str,
+    form: str,
+    products: str | None,
+) -> Truth:
     """The truth with the bounds of another form; Disagreement if that form has another value."""
     loss, gradients = trace_form(model, traced.inputs, form)
-    quantities = certified([loss, *gradients.values()], arrays, dtype)
+    quantities = certified([loss, *gradients.values()], arrays, dtype, products)
     return replace(
         truth,
         loss=_rebounded(truth.loss, quantities[loss]),
@@ -97,7 +108,13 @@ def _rebounded(quantity: Quantity, other: Quantity) -> Quantity:
 
 
 def certify_descent(
-    model: Model, arrays: Mapping[str, Any], dtype: str, learning_rate: float, steps: int, form: str | None = None
+    model: Model,
+    arrays: Mapping[str, Any],
+    dtype: str,
+    learning_rate: float,
+    steps: int,
+    form: str | None = None,
+    products: str | None = None,
 ) -> dict[str, Quantity]:
     """The parameters after `steps` steps of gradient descent from `arrays`, with their rounding bounds.
 
@@ -105,7 +122,7 @@ def certify_descent(
     """
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
     paths = trace_descent(model, dimensions(model, arrays), learning_rate, steps, form)
-    quantities = certified([node for path in paths.values() for node in path], arrays, dtype)
+    quantities = certified([node for path in paths.values() for node in path], arrays, dtype, products)
     ends = {}
     for name, (start, end) in paths.items():
         with precision(FIRST_BITS):
@@ -120,15 +137,18 @@ def dimensions(model: Model, arrays: Mapping[str, Any]) -> dict[str, int]:
     return model.check(params, data)
 
 
-def certified(roots: Sequence[Node], arrays: Mapping[str, Any], dtype: str) -> dict[Node, Quantity]:
+def certified(
+    roots: Sequence[Node], arrays: Mapping[str, Any], dtype: str, products: str | None = None
+) -> dict[Node, Quantity]:
     """Values and bounds of `roots`, the working precision raised until the values are tight.
 
     Raises Undecided where the loss has a kink at `arrays`, or one cannot be ruled out, or where finite arrays
     give no finite value at any precision tried.
     """
     finite, bits = _finite(arrays), FIRST_BITS
+    taken_in = None if products is None else PRODUCTS[products]
     while True:
-        quantities = _decided(lambda: _sweep(roots, arrays, FORMATS[dtype]), bits)
+        quantities = _decided(lambda: _sweep(roots, arrays, FORMATS[dtype], taken_in), bits)
         if all(_tight(quantity, finite) for quantity in quantities.values()):
             return quantities
         if bits >= MOST_BITS:
@@ -154,13 +174,15 @@ def _decided(compute: Callable[[], T], bits: int) -> T:
         bits *= 2
 
 
-def _sweep(roots: Sequence[Node], arrays: Mapping[str, Any], fmt: Format) -> dict[Node, Quantity]:
+def _sweep(
+    roots: Sequence[Node], arrays: Mapping[str, Any], fmt: Format, products: Format | None
+) -> dict[Node, Quantity]:
     values = evaluate(roots, Balls({name: balls(array) for name, array in arrays.items()}))
     upper = cache(lambda node: magnitudes(values[node], arb.abs_upper))
     lower = cache(lambda node: magnitudes(values[node], arb.abs_lower))
     bounds = []
     for law in (likely, rigorous):
-        arithmetic = RoundingErrors(fmt, law, upper, lower)
+        arithmetic = RoundingErrors(fmt, law, upper, lower, products)
         sums = evaluate(roots, arithmetic)
         bounds.append({node: arithmetic.error(sums[node]) * SLACK for node in roots})
     return {node: Quantity(values[node], bounds[0][node], bounds[1][node]) for node in roots}

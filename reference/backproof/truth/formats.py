@@ -1,5 +1,6 @@
 """Floating-point formats, by the name of their dtype."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +30,16 @@ class Format:
 
     def round(self, values: Any) -> Floats:
         """The numbers of this format nearest to `values` (float64), gradual underflow included."""
+        return self._to_multiples(values, np.rint)
+
+    def chop(self, values: Any) -> Floats:
+        """`values` (float64) without the bits that this format does not hold."""
+        return self._to_multiples(values, np.trunc)
+
+    def _to_multiples(self, values: Any, to_integers: Callable[[Any], Any]) -> Floats:
         spacing = np.frexp(np.maximum(np.abs(values), self.tiny))[1] - self.digits
-        rounded: Floats = np.ldexp(np.rint(np.ldexp(values, -spacing)), spacing)
-        return rounded
+        multiples: Floats = np.ldexp(to_integers(np.ldexp(values, -spacing)), spacing)
+        return multiples
 
     def holds(self, values: Any) -> Any:
         """Where `values`, of float64, are numbers of this format."""
@@ -46,4 +54,10 @@ FORMATS = {
         Format("float16", 11, 2.0**-14, 65504.0),
         Format("bfloat16", 8, 2.0**-126, (2 - 2.0**-7) * 2.0**127),
     )
+}
+
+# What units for products of matrices take in, where it has fewer bits than the arrays: summed in float32.
+PRODUCTS = {
+    "tf32": Format("tf32", 11, 2.0**-126, (2 - 2.0**-10) * 2.0**127),
+    "bfloat16": FORMATS["bfloat16"],
 }

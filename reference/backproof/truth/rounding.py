@@ -20,6 +20,12 @@ Two laws for n roundings: *rigorous*, (1 + u)^n - 1; *likely*, min(rigorous, exp
 independent rounding errors of mean zero exceed with a probability of 2 exp(-lambda^2 / 2) at most
 (Higham and Mary, A new approach to probabilistic rounding error analysis, SIAM J. Sci. Comput. 41(5), 2019).
 
+Units for products of matrices may take fewer bits in (`products`, of `formats.PRODUCTS`): TF32 is the case in hand.
+Every factor is then cut to that format, by chopping at worst (NVIDIA's TF32 units ignore the last 13 bits of a float32,
+unless they were rounded before), which changes it by 2 u at most; and partial sums are chopped too, not rounded (Fasi,
+Higham, Mikaitis and Pranesh, Numerical behavior of NVIDIA tensor cores, PeerJ Comput. Sci. 7:e330, 2021): n of them
+lose at most (1 + 2 u)^n - 1. What is chopped is biased, so both laws take the whole of it.
+
 Not covered: arithmetic without componentwise bounds (Strassen's products, emulated wide formats), functions
 accurate only in absolute terms (a sigmoid made of tanh is wrong in its far tail), and other algorithms for the
 same number (normal equations).
@@ -86,8 +92,15 @@ class Sum:
 class RoundingErrors:
     """Sweep with `Sum`s. `upper` and `lower` give each node's least upper and greatest lower |value|."""
 
-    def __init__(self, fmt: Format, law: Law, upper: Callable[[Node], Floats], lower: Callable[[Node], Floats]) -> None:
-        self.fmt, self.law, self.upper, self.lower = fmt, law, upper, lower
+    def __init__(
+        self,
+        fmt: Format,
+        law: Law,
+        upper: Callable[[Node], Floats],
+        lower: Callable[[Node], Floats],
+        products: Format | None = None,
+    ) -> None:
+        self.fmt, self.law, self.upper, self.lower, self.products = fmt, law, upper, lower, products
 
     def error(self, s: Sum) -> Floats:
         """The absolute error of a sum once it is added up."""
@@ -158,7 +171,7 @@ class RoundingErrors:
         return any(np.all(arg_value(arg) == 2) for arg in node.args)
 
     def matmul(self, node: Node, a: Sum, b: Sum) -> Sum:
-        ea, eb = self.error(a), self.error(b)
+        ea, eb = self._taken_in(a), self._taken_in(b)
         inner = node.args[0].shape[-1]
         with np.errstate(invalid="ignore", over="ignore"):
             total = (a.size + ea) @ (b.size + eb)
@@ -166,7 +179,19 @@ class RoundingErrors:
             (peak, divided), (factor, divisor) = a.factors, b.factors
             peak, divided = peak * factor, divided * divisor
             carried = carried + self.law(1, self.fmt.u) * total + inner * self.fmt.tiny * peak
+            if self.products is not None:
+                carried = carried + rigorous(inner, 2 * self.fmt.u) * total
         return Sum(self.upper(node), carried, total, inner, peak, divided)
+
+    def _taken_in(self, a: Sum) -> Floats:
+        """The error of a factor as the unit that multiplies takes it in; infinite where it may round to infinity."""
+        error = self.error(a)
+        if self.products is None:
+            return error
+        with np.errstate(invalid="ignore", over="ignore"):
+            size = a.size + error
+            cut = np.minimum(size, 2 * self.products.u * size + self.fmt.tiny)
+            return np.asarray(np.where(size + cut < self.products.huge, error + cut, np.inf))
 
     def divide(self, node: Node, a: Sum, b: Sum) -> Sum:
         ea, eb, low = self.error(a), self.error(b), self.lower(node.args[1])

@@ -39,15 +39,28 @@ class _NarrowProducts(_Narrow):
         exact = getattr(self._doubles, op)
         if op not in ("matmul", "multiply"):
             return exact
-        return lambda node, *values: exact(node, *map(self._fmt.round, values))
+        return lambda node, *values: exact(node, *map(self._cut, values))
+
+    def _cut(self, values: Floats) -> Floats:
+        return self._fmt.round(values)
+
+
+class _ChoppedProducts(_NarrowProducts):
+    """The same with the factors' last bits ignored: errors that do not cancel, and so are larger."""
+
+    def _cut(self, values: Floats) -> Floats:
+        return self._fmt.chop(values)
+
+
+KINDS = (_Narrow, _NarrowProducts, _ChoppedProducts)
 
 
 def simulate(roots: Sequence[Node], arrays: Mapping[str, Any], fmt: Format) -> list[dict[Node, Floats]]:
-    """The roots' values in two kinds of arithmetic of the precision `fmt`: all of it narrow, or its products.
+    """The roots' values in kinds of arithmetic of the precision `fmt`: all of it narrow, or its products.
 
     `fmt` has at most 24 digits, for float64 to be exact beside it.
     """
     inputs = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     with np.errstate(all="ignore"):
-        swept = [evaluate(roots, kind(inputs, fmt)) for kind in (_Narrow, _NarrowProducts)]
+        swept = [evaluate(roots, kind(inputs, fmt)) for kind in KINDS]
     return [{node: np.asarray(values[node]) for node in roots} for values in swept]
