@@ -3,14 +3,11 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from rich.console import Console
-from rich.status import Status
-
 from backproof.cli.parser import Parser
-from backproof.cli.terminal import results_console
+from backproof.cli.terminal import activity, results_console
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from benchmarks.cells import Cell, cells, work
@@ -54,17 +51,16 @@ def _run(options: argparse.Namespace) -> int:
     planned = cells(options.model, options.dtype, options.shape, options.device)
     start = time.monotonic()
     run, interrupted = Run(options.series), False
-    progress = Console(stderr=True, highlight=False)
     try:
         dtypes = list(dict.fromkeys(cell.dtype for cell in planned))
-        with progress.status("ceilings") as status:
+        with activity("ceilings") as show:
             begun = time.monotonic()
             run.measure_ceilings(dtypes)
             end = start + options.budget - (time.monotonic() - begun)  # they are measured again
             for number, cell in enumerate(planned):
                 head = f"[{number + 1}/{len(planned)}, {end - time.monotonic():.0f} s left]"
                 share = _weight(cell) / sum(map(_weight, planned[number:]))
-                tell = partial(_tell, status, head)
+                tell = partial(_tell, show, head)
                 run.measure(cell, share * (end - time.monotonic()), tell)
             run.measure_ceilings(dtypes)  # a machine that was busy the first time is not its own ceiling
     except KeyboardInterrupt:
@@ -83,10 +79,10 @@ def _run(options: argparse.Namespace) -> int:
     return 130 if interrupted else 1 if failed else 0
 
 
-def _tell(status: Status, head: str, text: str) -> None:
+def _tell(show: Callable[[str], None], head: str, text: str) -> None:
     """Progress: a live line on a terminal, a line a step in a log."""
-    status.update(f"{head} {text}")
-    if not status.console.is_terminal and "round" not in text:
+    show(f"{head} {text}")
+    if not sys.stderr.isatty() and "round" not in text:
         sys.stderr.write(f"{head} {text}\n")
 
 

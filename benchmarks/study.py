@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from backproof.cli.parser import Parser
-from backproof.cli.terminal import results_console
+from backproof.cli.terminal import activity, results_console
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from benchmarks import plots
@@ -39,15 +39,13 @@ def study(
     parser.add_argument("--json", metavar="FILE", help='all findings as JSON ("-": to standard output)')
     parser.add_argument("--plot", metavar="FILE", help="a picture, .png or .svg (needs matplotlib)")
     options = parser.parse_args(argv)
-    progress, begun = Console(stderr=True, highlight=False), time.monotonic()
+    begun = time.monotonic()
     try:
         check_writable(options.json, options.plot)
         if options.plot:
             plots.needed(options.plot)
-        with progress.status("ceilings") as status:
-            environment, lines = measure(
-                options, lambda text: status.update(f"{time.monotonic() - begun:.0f} s: {text}")
-            )
+        with activity("ceilings") as show:
+            environment, lines = measure(options, lambda text: show(f"{time.monotonic() - begun:.0f} s: {text}"))
         if options.json:
             write_json(options.json, {"environment": environment, name: lines})
         if options.plot:

@@ -22,21 +22,23 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from backproof.cli.terminal import results_console
+    from backproof.cli.terminal import activity, results_console
     from backproof.conformance.session import start
 
     check_writable(arguments.json)
-    workers, described, missing = start(())
+    with activity("starting the backends"):
+        workers, described, missing = start(())
     for worker in workers.values():
         worker.close()
     if arguments.json:
         write_json(arguments.json, {"backends": [asdict(backend) for backend in described], "missing": missing})
-    table = Table("backend", "version", "devices", "dtypes", "series", "settings")
+    table = Table("backend", "dtypes", "series", "settings")
     for backend in described:
         settings = "\n".join(f"{key}: {value}" for key, value in backend.settings.items())
         series = [backend.label(series) for series in backend.series]
-        row = ("\n".join(items) for items in (backend.devices, backend.dtypes, series))
-        table.add_row(backend.name, backend.version, *row, settings)
+        row = ("\n".join(items) for items in (backend.dtypes, series))
+        name = f"{backend.name}\n{backend.version}\non {', '.join(backend.devices)}"
+        table.add_row(name, *row, settings, end_section=True)
     console = results_console(arguments.json)
     console.print(table)
     for backend in described:

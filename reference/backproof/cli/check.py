@@ -30,14 +30,15 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from backproof.cli.terminal import results_console
+    from backproof.cli.terminal import bar, results_console
     from backproof.derivation.check import check
     from backproof.derivation.report import as_json, render
 
     check_writable(arguments.json)
     if not 0 < arguments.time_limit < float("inf"):
         raise InputError(f"--time-limit is {arguments.time_limit}; it must be a positive number of seconds")
-    result = check(arguments.file, arguments.time_limit, arguments.seed, hand=arguments.gradients)
+    with bar(1, arguments.file) as shown:
+        result = check(arguments.file, arguments.time_limit, arguments.seed, hand=arguments.gradients, watch=shown.at)
     if arguments.json:
         write_json(arguments.json, as_json(result))
     results_console(arguments.json).print(render(result))

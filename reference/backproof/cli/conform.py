@@ -38,7 +38,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from backproof.cli.terminal import results_console, track
+    from backproof.cli.terminal import activity, results_console, track
     from backproof.conformance import known, resume
     from backproof.conformance.decide import Report
     from backproof.conformance.power import fates, power_table
@@ -51,14 +51,15 @@ def run(arguments: argparse.Namespace) -> int:
     check_writable(arguments.json, arguments.junit)
     failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
     start = time.perf_counter()
-    session = Session.open(
-        arguments.backend or (),
-        arguments.model or (),
-        arguments.dtype or (),
-        arguments.device,
-        arguments.cells,
-        arguments.seed,
-    )
+    with activity("starting the backends, drawing the cells' data"):
+        session = Session.open(
+            arguments.backend or (),
+            arguments.model or (),
+            arguments.dtype or (),
+            arguments.device,
+            arguments.cells,
+            arguments.seed,
+        )
     console = results_console(arguments.json, arguments.junit)
     for heading in headings(session):
         console.print(heading)

@@ -33,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from backproof.cli.terminal import results_console, steps_bar
+    from backproof.cli.terminal import bar, results_console
     from backproof.conformance.worker import Worker
     from backproof.descent import least_squares
     from backproof.descent.accuracy import parameter_bound
@@ -59,18 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
         backend = worker.start()
         if "float64" not in backend.dtypes or "cpu" not in backend.devices:
             raise InputError(f"backend {backend.name} has no float64 on a cpu; descend needs that")
-        with steps_bar(arguments.steps, f"{model.name} on {backend.name}") as watch:
+        with bar(arguments.steps, f"{model.name} on {backend.name}") as shown:
             descent = descend(
-                worker, backend, model, data, arguments.steps, rate, arguments.hidden, arguments.seed, watch
+                worker, backend, model, data, arguments.steps, rate, arguments.hidden, arguments.seed, shown.advance
             )
     finally:
         worker.close()
     dims = {"n": data.X.shape[0], "m": data.X.shape[1], "k": arguments.hidden}
-    sought = random_search(model, dims, descent.data, arguments.steps, arguments.seed)
+    with bar(arguments.steps, "random search") as shown:
+        sought = random_search(model, dims, descent.data, arguments.steps, arguments.seed, shown.advance)
     variance = float(data.y.var())
     linear = model.name != "two_layer_nonlinear"
     closed = least_squares.fit(data.X, data.y)[2] if linear else None
-    bound = parameter_bound(descent)
+    with bar(len(descent.path), "bounding the rounding") as shown:
+        bound = parameter_bound(descent, shown.advance)
     stable = largest_stable_rate(model, data)
     result = {
         "model": model.name,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from backproof import MODELS, InputError, Model
@@ -68,25 +67,28 @@ def _chosen(names: list[str]) -> list[Model]:
 
 def _prove(models: list[Model], quiet: bool) -> tuple[list[Chapter], list[Lemma]]:
     """Prove, and print what was proved a model at a time; on a terminal, standard error shows the progress."""
-    from backproof.proofs import derive, prove, prove_lemmas
+    from backproof.cli.terminal import bar
+    from backproof.proofs import derive, lemmas_about, prove, prove_lemmas
     from backproof.proofs.console import lemma_in_text, model_in_text
     from backproof.proofs.page import Chapter
 
     started = time.perf_counter()
     out = (lambda lines: None) if quiet else _print
-    chapters = []
-    for model in models:
-        derivation = derive(model)
-        with _progress(len(model.params)) as advance:
+    chapters, shown = [], []
+    total = sum(len(model.params) for model in models) + len(lemmas_about(models))
+    with bar(total, "proving") as progress:
+        for model in models:
+            derivation = derive(model)
             equations = []
-            for name, equation in zip(model.params, prove(model, derivation), strict=True):
+            for equation in prove(model, derivation):
                 equations.append(equation)
-                advance(f"{model.name}: {name}")
-        chapters.append(Chapter(model, derivation, tuple(equations)))
-        out(model_in_text(equations))
-    with _progress(1) as advance:
-        shown = list(prove_lemmas(models))
-        advance("lemmas")
+                progress.advance(1, f"{model.name}: d{equation.parameter}")
+            chapters.append(Chapter(model, derivation, tuple(equations)))
+            with progress.hidden():
+                out(model_in_text(equations))
+        for lemma in prove_lemmas(models):
+            shown.append(lemma)
+            progress.advance(1, f"lemma: {lemma.text.name}")
     for lemma in shown:
         out(lemma_in_text(lemma))
     every = [each for chapter in chapters for each in chapter.equations]
@@ -100,10 +102,11 @@ def _summary(equations: Sequence[Equation], lemmas: Sequence[Lemma], seconds: fl
 
 
 def _print(lines: Iterable[str]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    from backproof.cli.terminal import results_console
+
+    console = results_console()
     for line in lines:
         label = next(iter(line.split()), "")
         console.print(Text(_encodable(line), COLOURS.get(label, "")), soft_wrap=True)
@@ -116,19 +119,3 @@ def _encodable(line: str) -> str:
     except UnicodeEncodeError:
         return line.translate(PLAIN)
     return line
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A line on standard error where that is a terminal: what was done last, and how much of `total`."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # standard output is not to be redirected: it may be a file while standard error is a terminal
-    with Progress(
-        *columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("proving", total=total)
-        yield lambda what: progress.update(task, advance=1, description=what)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -20,6 +21,7 @@ STYLES = {
     Verdict.SKIP: "dim",
 }
 LISTED = 8  # cells named one by one
+WIDTH = 80
 
 
 def headings(session: Session) -> Iterator[Text]:
@@ -29,32 +31,29 @@ def headings(session: Session) -> Iterator[Text]:
         series = ", ".join(here) if len(here) < 10 else f"{len(here)} series"
         settings = ", ".join(f"{key} {value}" for key, value in backend.settings.items())
         said = f"{backend.name} {backend.version}: {series} on {', '.join(backend.devices)}"
-        yield Text(f"{said} ({settings})" if settings else said)
+        yield Text(fill(f"{said} ({settings})" if settings else said, WIDTH, subsequent_indent="  "))
     for reason in session.missing.values():
         yield Text(f"not checked: {reason}", "yellow")
 
 
 def table(reports: Sequence[Report]) -> Table:
-    """A row a backend, a column a model: counts of each verdict, and the worst error over its bound."""
+    """A column a model; a row of counts for every verdict of a backend, then the worst error over its bound."""
     models = list(dict.fromkeys(report.cell.problem.model for report in reports))
     drawn = Table()
-    drawn.add_column("backend")
+    drawn.add_column("backend", overflow="fold")
+    drawn.add_column("cells", no_wrap=True)
     for model in models:
-        drawn.add_column(model.replace("two_layer_", "two_layer\n_"))
+        drawn.add_column(model.replace("two_layer_", "two_layer\n_"), justify="right", no_wrap=True)
     for backend in dict.fromkeys(report.cell.backend for report in reports):
-        own = [report for report in reports if report.cell.backend == backend]
-        drawn.add_row(backend, *(_counts([r for r in own if r.cell.problem.model == model]) for model in models))
+        own = [[r for r in reports if (r.cell.backend, r.cell.problem.model) == (backend, model)] for model in models]
+        name = backend
+        for verdict in sorted({r.verdict for some in own for r in some}, key=lambda verdict: -verdict.gravity):
+            counts = [sum(r.verdict is verdict for r in some) for some in own]
+            drawn.add_row(name, _word(verdict), *(str(count or "") for count in counts), style=STYLES[verdict])
+            name = ""
+        worst = [max((r.worst for r in some if r.worst is not None), default=None) for some in own]
+        drawn.add_row("", "worst", *("" if w is None else f"{w:.2g}" for w in worst), style="dim", end_section=True)
     return drawn
-
-
-def _counts(reports: Sequence[Report]) -> Text:
-    counts = Counter(report.verdict for report in reports)
-    text = Text("\n").join(
-        Text(f"{count} {_word(verdict)}", STYLES[verdict])
-        for verdict, count in sorted(counts.items(), key=lambda item: -item[0].gravity)
-    )
-    worst = max((report.worst for report in reports if report.worst is not None), default=None)
-    return text if worst is None else text.append(f"\nworst {worst:.2g}", "dim")
 
 
 def _word(verdict: Verdict) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +23,13 @@ from backproof.truth.exact import Undecided
 
 SLIGHT = 2.0**-20  # of the truth: float32 would hardly show it; a weak form may lose as much in float64
 SECONDS = 10.0  # what any one call into the user's file may take
+AFTER = 2  # parts of a check after the samples' truths: the gradients, the second opinions
+
+Watch = Callable[[int, int, str], None]
+
+
+def _unwatched(done: int, total: int, what: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,11 @@ class Result:
 class Session:
     """A file in its process, with the samples and the truth there; any function of it can be judged against them."""
 
-    def __init__(self, user: UserProcess, seed: int = 0, hand: str = "gradients") -> None:
+    def __init__(self, user: UserProcess, seed: int = 0, hand: str = "gradients", watch: Watch = _unwatched) -> None:
         description = user.load(hand)
         self.user, self.seed, self.source = user, seed, description["source"]
         self.model = Model(description["name"], description["shapes"], tuple(description["params"]), _none, _none)
-        self.samples, self.notes = _decided(draw(user, self.model, seed))
+        self.samples, self.notes = _decided(draw(user, self.model, seed), watch)
 
     def judge(self, hand: str = "gradients") -> dict[str, Gradient]:
         """The gradients that the function `hand` of the file returns, judged and diagnosed. Raises InputError."""
@@ -77,15 +84,26 @@ class Session:
         return _judged(self, hand)
 
 
-def check(path: str, seconds: float = SECONDS, seed: int = 0, oracles: bool = True, hand: str = "gradients") -> Result:
+def check(
+    path: str,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    oracles: bool = True,
+    hand: str = "gradients",
+    watch: Watch = _unwatched,
+) -> Result:
     """Check the derivation in the file `path`, its function `hand`. Raises InputError where it cannot be checked.
 
-    `seconds` limits every call into the file; `oracles` asks PyTorch, JAX and the complex step too.
+    `seconds` limits every call into the file; `oracles` asks PyTorch, JAX and the complex step too. `watch` is told
+    how many parts of how many are done, and what comes next.
     """
     start = time.perf_counter()
     with UserProcess(path, seconds) as user, Oracles(path) if oracles else nullcontext() as others:
-        session = Session(user, seed, hand)
+        session = Session(user, seed, hand, watch)
+        count = len(session.samples)
+        watch(count, count + AFTER, "the gradients")
         gradients = session.judge(hand)
+        watch(count + 1, count + AFTER, "second opinions")
         said: dict[str, Any] = {}
         if session.samples:
             said = {"certified": _certified(session.samples), **(others.ask(user, session.samples) if others else {})}
@@ -97,10 +115,11 @@ def _none(*_: Any, **__: Any) -> Any:
     raise AssertionError("the user's functions run in the user's process")
 
 
-def _decided(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
+def _decided(samples: Sequence[Sample], watch: Watch) -> tuple[list[Sample], list[str]]:
     """The samples at which the truth exists, and what is to say of the others."""
     kept, notes = [], []
-    for sample in samples:
+    for number, sample in enumerate(samples):
+        watch(number, len(samples) + AFTER, f"the truth at {sample.where}")
         try:
             sample.quantities  # noqa: B018 (computed here, once)
         except Undecided as kink:

@@ -64,13 +64,13 @@ def render(result: Result) -> RenderableType:
 def as_text(result: Result) -> str:
     """The same as plain text of 80 columns."""
     out = io.StringIO()
-    Console(file=out, width=80, highlight=False).print(render(result))
+    Console(file=out, width=80, highlight=False, markup=False, emoji=False).print(render(result))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def as_html(result: Result) -> str:
     """The same for a notebook."""
-    console = Console(file=io.StringIO(), width=80, record=True, highlight=False)
+    console = Console(file=io.StringIO(), width=80, record=True, highlight=False, markup=False, emoji=False)
     console.print(render(result))
     return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 

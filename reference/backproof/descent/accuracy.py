@@ -1,5 +1,6 @@
 """How far rounding may have carried a descent from the one in exact arithmetic."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -13,20 +14,23 @@ PLACES = 8  # points of the path where the rounding of a gradient is bounded
 MOST_PARAMETERS, MOST_WORK = 300, 2_000_000  # beyond, parameters * examples too, a bound would take minutes
 
 
-def parameter_bound(descent: Descent) -> float | None:
+def parameter_bound(descent: Descent, watch: Callable[[int], None] = lambda points: None) -> float | None:
     """A bound on the Euclidean distance of the final parameters from those of exact descent, to first order.
 
     A step commits at most learning_rate * |likely bound of the gradient| + 3 u |parameters| (the product
     and the difference of the update); the steps after it multiply that by |I - learning_rate * H|. The
     former is the largest found at points of the path, the latter the larger of two neighbouring points.
-    None where the problem is too large for it.
+    None where the problem is too large for it. `watch` is told of every point that was looked at.
     """
     path = descent.path
     parameters = len(pack(descent.model, path[0].params))
     if parameters > MOST_PARAMETERS or parameters * descent.data["y"].size > MOST_WORK:
         return None
     committed = max(_committed(descent, path[i]) for i in np.linspace(0, len(path) - 1, PLACES).astype(int))
-    growth = [_growth(descent, point) for point in path]
+    growth = []
+    for point in path:
+        growth.append(_growth(descent, point))
+        watch(1)
     error = 0.0
     for i, (before, after) in enumerate(pairwise(path)):
         steps, factor = after.step - before.step, max(growth[i], growth[i + 1])

@@ -16,6 +16,7 @@ from backproof.models.model import Arrays, Model
 
 LOOKS = 60  # how often the loss is looked at, ever more seldom as it settles
 STEP_SECONDS = 3600.0  # for the steps between two looks
+TOLD = 100  # draws of random search between two words about it
 REGRESSIONS = ("univariate", "multivariate")
 
 
@@ -94,16 +95,16 @@ def descend(
     for goal in np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist():
         done, current = path[-1].step, path[-1].params
         answer = worker.run(replace(task, arrays={**inputs, **current}, steps=goal - done), STEP_SECONDS)
-        moved = _moved(backend, answer, current)
+        values = moved(backend, answer, current)
         with np.errstate(over="ignore", invalid="ignore"):
-            path.append(point(goal, moved))
+            path.append(point(goal, values))
         watch(goal - done)
         if not path[-1].loss <= 1e3 * path[0].loss:
             raise _diverged(backend, model, data, rate, path[-1])
     return Descent(model, inputs, rate, tuple(path))
 
 
-def _moved(backend: Description, answer: Evaluation | Failure, params: Arrays) -> dict[str, Any]:
+def moved(backend: Description, answer: Evaluation | Failure, params: Arrays) -> dict[str, Any]:
     """The parameters that a backend answered, of the names and shapes they had. Raises InputError for anything else."""
     if isinstance(answer, Failure):
         raise InputError(f"backend {backend.name} cannot descend: {answer.reason}")
@@ -130,7 +131,18 @@ def _diverged(backend: Description, model: Model, data: Data, rate: float, end: 
     return InputError(f"{said}: learning rate {rate:.4g} is too large; {why}")
 
 
-def random_search(model: Model, dims: Mapping[str, int], inputs: Arrays, evaluations: int, seed: int) -> float:
-    """The least loss of `evaluations` parameters, each drawn as a descent's start is."""
-    rng = np.random.default_rng(seed)
-    return min(float(model.loss(np, **draw(model, dims, rng), **inputs)) for _ in range(evaluations))
+def random_search(
+    model: Model,
+    dims: Mapping[str, int],
+    inputs: Arrays,
+    evaluations: int,
+    seed: int,
+    watch: Callable[[int], None] = lambda draws: None,
+) -> float:
+    """The least loss of `evaluations` parameters, each drawn as a descent's start is. `watch` is told of the draws."""
+    rng, least = np.random.default_rng(seed), np.inf
+    for number in range(evaluations):
+        least = min(least, float(model.loss(np, **draw(model, dims, rng), **inputs)))
+        if number % TOLD == TOLD - 1:
+            watch(TOLD)
+    return least

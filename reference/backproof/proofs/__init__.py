@@ -5,7 +5,7 @@ counterexample; `prove_lemmas(models)` with what the project leans on elsewhere.
 """
 
 from backproof.proofs.derivation import Derivation, derive
-from backproof.proofs.lemmas import Lemma, prove_lemmas
+from backproof.proofs.lemmas import Lemma, lemmas_about, prove_lemmas
 from backproof.proofs.prover import Equation, prove
 
-__all__ = ["Derivation", "Equation", "Lemma", "derive", "prove", "prove_lemmas"]
+__all__ = ["Derivation", "Equation", "Lemma", "derive", "lemmas_about", "prove", "prove_lemmas"]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backproof import models
+from backproof.cli.terminal import bar, track
 from backproof.derivation.power.measure import Trial, measure
 from backproof.derivation.power.rewrites import survive
 
@@ -24,10 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="print every wrong verdict and diagnosis")
     arguments = parser.parse_args(argv)
     files = arguments.files or default_files()
-    trials = [trial for file in files for trial in measure(file.resolve(), arguments.step)]
+    measured = (measure(file.resolve(), arguments.step) for file in files)
+    trials = [trial for some in track(map(list, measured), len(files), "derivations, with faults") for trial in some]
     failed = report(trials, arguments.verbose)
     if arguments.rewrites:
-        count, wrong = survive([f.resolve() for f in files], arguments.rewrites)
+        with bar(arguments.rewrites, "right gradients") as shown:
+            count, wrong = survive([f.resolve() for f in files], arguments.rewrites, watch=shown.advance)
         print(f"right gradients, random and rewritten: {count}, of which fail: {len(wrong)}")
         for line in wrong[:10]:
             print(f"  {line}")

@@ -6,7 +6,7 @@ import ast
 import copy
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from backproof.conformance.verdict import Verdict
@@ -68,13 +68,19 @@ def rewritten(derived: Derived, rng: random.Random, suffix: str) -> str:
     return derived.variant(suffix, ast.fix_missing_locations(function))
 
 
-def survive(files: Sequence[Path], count: int, seed: int = 0) -> tuple[int, list[str]]:
-    """Judge `count` gradients of right forms, over all files and new random arrays each session; those that fail."""
+def survive(
+    files: Sequence[Path], count: int, seed: int = 0, watch: Callable[[int], None] = lambda gradients: None
+) -> tuple[int, list[str]]:
+    """Judge `count` gradients of right forms, over all files and new random arrays each session; those that fail.
+
+    `watch` is told of every gradient that was judged.
+    """
     tried, failed = 0, []
     for session in _rounds():
         for file in files:
             for name, verdict, source in _session(file, seed + session):
                 tried += 1
+                watch(1)
                 if verdict is Verdict.FAIL:
                     failed.append(f"{file.stem} d{name}: {source}")
             if tried >= count:
