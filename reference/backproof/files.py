@@ -68,14 +68,15 @@ def write(path: str, text: str) -> None:
 
 def write_json(path: str, value: Any) -> None:
     """Write `value` as JSON; numbers that are not finite become "nan", "inf", "-inf"."""
-    write(path, json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
+    write(path, json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Nested values as JSON has them: keys are text, and so are numbers that are not finite."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

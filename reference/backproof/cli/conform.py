@@ -34,6 +34,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("--known-failures", metavar="FILE", help="cell ids (or patterns) and reasons, one a line")
     parser.add_argument("--strict", action="store_true", help="exit with 1 on INCONCLUSIVE and SKIP too")
     parser.add_argument("--junit", metavar="PATH", help="write the result as JUnit XML")
+    parser.add_argument("--html", metavar="FILE", help="write the result as a page to look at (needs backproof[html])")
     parser.set_defaults(run=run)
 
 
@@ -47,8 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
     from backproof.conformance.table import closing, findings, headings, table, times
+    from backproof.report import render
 
-    check_writable(arguments.json, arguments.junit)
+    check_writable(arguments.json, arguments.junit, arguments.html)
+    if arguments.html is not None:
+        render.needed()
     failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
     start = time.perf_counter()
     with activity("starting the backends, drawing the cells' data"):
@@ -60,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.cells,
             arguments.seed,
         )
-    console = results_console(arguments.json, arguments.junit)
+    console = results_console(arguments.json, arguments.junit, arguments.html)
     for heading in headings(session):
         console.print(heading)
     reports: list[Report] = []
@@ -81,8 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
     reports = sorted((known.mark(report, failures) for report in reports), key=lambda report: order[report.cell])
     mutants = fates([report for report in reports if report.cell.backend == MUTANTS])
     judged = [report for report in reports if report.cell.backend != MUTANTS]
+    result = as_json(session.environment(), reports, partial, mutants)
     if arguments.json:
-        write_json(arguments.json, as_json(session.environment(), reports, partial, mutants))
+        write_json(arguments.json, result)
+    if arguments.html:
+        from backproof.report.conform import page
+
+        write(arguments.html, page(result, known.surprises(judged, failures), time.perf_counter() - start))
     if arguments.junit:
         write(arguments.junit, as_junit(reports))
     if judged:
