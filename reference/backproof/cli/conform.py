@@ -91,7 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html:
         from backproof.report.conform import page
 
-        write(arguments.html, page(result, known.surprises(judged, failures), time.perf_counter() - start))
+        utc = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+        write(arguments.html, page(result, known.surprises(judged, failures), time.perf_counter() - start, utc))
     if arguments.junit:
         write(arguments.junit, as_junit(reports))
     if judged:

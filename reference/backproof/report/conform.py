@@ -170,12 +170,12 @@ def _mutants(cells: Cells) -> list[dict[str, Any]]:
         grouped.setdefault(cell["model"], {}).setdefault(cell["series"].partition(":")[2], []).append(cell["verdict"])
     told = []
     for model, own in grouped.items():
+        hardest = sorted(own.items(), key=lambda item: item[1].count("fail") / len(item[1]))
         fates = [
             {"name": name, "cells": len(verdicts), "failed": verdicts.count("fail"), "errors": verdicts.count("error")}
-            for name, verdicts in own.items()
+            for name, verdicts in hardest
         ]
-        fates.sort(key=lambda fate: fate["failed"] / fate["cells"])
-        told.append({"model": model, "fates": fates, "killed": sum(fate["failed"] > 0 for fate in fates)})
+        told.append({"model": model, "fates": fates, "killed": sum("fail" in verdicts for verdicts in own.values())})
     return told
 
 

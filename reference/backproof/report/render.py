@@ -24,7 +24,9 @@ def needed() -> None:
         raise InputError(f"an HTML page needs {' and '.join(missing)}; pip install 'backproof[html]', or leave it out")
 
 
-def render(template: str, scripts: Mapping[str, Path], data: Any, folder: Path = HERE / "templates", **told: Any) -> str:
+def render(
+    template: str, scripts: Mapping[str, Path], data: Any, folder: Path = HERE / "templates", **told: Any
+) -> str:
     """The page of `template`, looked for in `folder` and beside the shared ones.
 
     `scripts` are its own after the shared one. `data` is what they read: packed, so that no text of it is ever markup.

@@ -64,7 +64,8 @@ def _passes(cell: Cell, passing: Tensors) -> Iterator[str]:
     resolutions = {name: float(j["resolution"]) for name, j in passing.items() if j["resolution"] is not None}
     if resolutions:
         coarsest = max(resolutions, key=resolutions.__getitem__)
-        yield f"A fault of {resolutions[coarsest]:.2g} of a tensor's size is sure to show in each ({coarsest} is coarsest)."
+        least = f"{resolutions[coarsest]:.2g}"
+        yield f"In every tensor a fault of {least} of its size is sure to show ({coarsest} is the coarsest)."
     silent = [name for name, j in passing.items() if j["error"] is None]
     if silent:
         yield f"{_names(silent)}: the truth is not finite, as NaN or Inf came in, and neither is the answer."

@@ -24,6 +24,9 @@ const word = (verdict) => (verdict === "fail" || verdict === "error" ? verdict.t
 const sign = (verdict) =>
   element("span", { class: `verdict ${verdict}` }, element("span", { class: "mark", "aria-hidden": "true" }, MARKS[verdict]), ` ${word(verdict)}`);
 
+// Text that may be broken after an underscore or a colon.
+const breakable = (text) => text.split(/(?<=[_:])/).flatMap((part) => [part, element("wbr")]);
+
 function filters() {
   return Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
 }
@@ -65,7 +68,7 @@ function show(many) {
 }
 
 function row(cell) {
-  const button = element("button", { type: "button", class: "open", "aria-expanded": "false" }, `${cell.model} ${cell.series}`);
+  const button = element("button", { type: "button", class: "open", "aria-expanded": "false" }, ...breakable(`${cell.model} ${cell.series}`));
   button.addEventListener("click", () => (button.getAttribute("aria-expanded") === "true" ? close(cell) : open(cell)));
   const time = cell.seconds === null ? "" : cell.seconds < 1 ? `${figure(1000 * cell.seconds, 2)} ms` : `${figure(cell.seconds)} s`;
   return element("tr", { class: "cell", id: anchor(cell) },
@@ -98,6 +101,8 @@ function close(cell) {
 function contents(cell) {
   const others = run.cells.filter((other) => other !== cell && other.backend !== run.hidden
     && ["model", "dtype", "shape", "regime"].every((key) => other[key] === cell[key]));
+  const asked = [["backend", run.specs[cell.backend] ?? cell.backend], ["model", cell.model], ["dtype", cell.dtype]];
+  if (cell.device !== "cpu") asked.push(["device", cell.device]);
   return [
     element("h3", {}, element("a", { href: link(cell) }, cell.id)),
     element("ul", { class: "why" }, ...cell.why.map((sentence) => element("li", {}, sentence))),
@@ -106,7 +111,7 @@ function contents(cell) {
     others.length ? element("ul", { class: "others" }, ...others.map((other) => element("li", {}, sign(other.verdict), " ",
       element("a", { href: link(other) }, `${other.series}${other.device === cell.device ? "" : ` on ${other.device}`}`), ` ${figure(other.worst?.[1], 2)}`))) : null,
     element("h4", {}, "Its part of the matrix, run again"),
-    element("code", { class: "command" }, `backproof conform --backend ${run.specs[cell.backend] ?? cell.backend} --model ${cell.model} --dtype ${cell.dtype}${cell.device === "cpu" ? "" : ` --device ${cell.device}`}`),
+    element("code", { class: "command" }, "backproof conform", ...asked.map(([option, value]) => element("span", {}, ` --${option} ${value}`))),
   ].filter((part) => part !== null);
 }
 
