@@ -11,6 +11,7 @@ from jax import Array
 
 from backproof.models.model import Model
 from backproof_jax.backend import Arrays, JaxBackend, _value_and_grad
+from backproof_jax.ranks import JaxRanks
 
 
 class JaxLoops(JaxBackend):
@@ -41,6 +42,10 @@ class JaxLoops(JaxBackend):
             ends: dict[str, Array] = _loop(model.name, model.gradients, series)(start, dict(data), learning_rate, steps)
         jax.block_until_ready(ends)
         return ends
+
+    def join(self, device: str, seconds: float) -> JaxRanks:
+        """Take this process's place among several (see `ranks`)."""
+        return JaxRanks(device, seconds)
 
 
 def _precision(series: str) -> AbstractContextManager[Any]:

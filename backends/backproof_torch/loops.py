@@ -11,6 +11,7 @@ from torch import Tensor
 from backproof.models.model import Model
 from backproof_torch.backend import Tensors, TorchBackend
 from backproof_torch.forwards import FORWARDS, loss
+from backproof_torch.ranks import TorchRanks
 
 ValueAndGrad = Callable[[Model, Tensors, Tensors], tuple[Tensor, Tensor, dict[str, Tensor]]]
 
@@ -81,6 +82,10 @@ class TorchLoops(TorchBackend):
         if any(p.is_cuda for p in current.values()):
             torch.cuda.synchronize()
         return current
+
+    def join(self, device: str, seconds: float) -> TorchRanks:
+        """Take this process's place among several (see `ranks`)."""
+        return TorchRanks(device, seconds)
 
 
 def _step(model: Model, params: Tensors, data: Tensors, rate: Tensor) -> dict[str, Tensor]:

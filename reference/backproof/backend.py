@@ -24,6 +24,9 @@ class Backend(Protocol):
     bounds then hold for it. Further mappings from series: `on`, to the devices it is for; `dtypes_of`, to the
     dtypes it takes; `products`, to the precision ("tf32", "bfloat16") to which it deliberately cuts the factors of
     products of matrices, and whose bounds then hold for it; `lacking`, to what it lacks here (its cells are skipped).
+
+    A backend that runs as several processes has a method `join(device: str, seconds: float) -> Ranks` too: this
+    process takes the place among them that its environment names.
     """
 
     name: str
@@ -60,4 +63,46 @@ class Backend(Protocol):
         steps: int,
     ) -> Mapping[str, Array]:
         """The parameters after `steps` steps of p - learning_rate * dp, all on the device, finished on return."""
+        ...
+
+
+class Ranks(Protocol):
+    """One of several processes that descend together, each over its own columns; every method is called on all.
+
+    Arrays come and go as NumPy's. `data` holds this rank's own columns, perhaps none, either as arrays or as what
+    gives an array for `[:, start:stop]` and is to be read so; `m` is the number of columns of all ranks. A rank that
+    is gone, or silent for the `seconds` of `join`, must raise on all others or end them.
+    """
+
+    rank: int
+    ranks: int
+
+    def reduce(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The sum of `values` over all ranks, the same bits on every one."""
+        ...
+
+    def evaluate(
+        self, model: Model, params: Mapping[str, Any], data: Mapping[str, Any], m: int
+    ) -> tuple[Any, dict[str, Any]]:
+        """Loss () and gradients over the columns of all ranks."""
+        ...
+
+    def output(self, model: Model, params: Mapping[str, Any], data: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        """y_hat (1, t) of this rank's own t columns."""
+        ...
+
+    def descend(
+        self,
+        model: Model,
+        params: Mapping[str, Any],
+        data: Mapping[str, Any],
+        m: int,
+        learning_rate: float,
+        steps: int,
+    ) -> dict[str, Any]:
+        """The parameters after `steps` steps, the same bits on every rank."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group; nothing is called afterwards."""
         ...

@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for command in COMMANDS:
         command.add(commands)
     arguments = parser.parse_args(argv)
+    arguments.argv = sys.argv[1:] if argv is None else list(argv)
     try:
         code = arguments.run(arguments)
         sys.stdout.flush()

@@ -17,7 +17,12 @@ from backproof.forms import FORMS
 from backproof.truth.formats import PRODUCTS
 
 GROUP = "backproof.backends"
-MUTANTS = "mutants"  # our own wrong backend; not registered, so that "all" leaves it out
+MUTANTS = "mutants"  # our own wrong backend
+UNREGISTERED = {  # ours, which "all" leaves out
+    MUTANTS: "backproof.mutants:backend",
+    "torch-ranks": "backproof.scale.ranked:TorchRanks",
+    "jax-ranks": "backproof.scale.ranked:JaxRanks",
+}
 MEMBERS = (
     "name", "version", "devices", "dtypes", "series", "settings", "from_numpy", "to_numpy", "evaluate", "descend",
 )  # fmt: skip
@@ -76,7 +81,7 @@ def load(spec: str) -> Backend:
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
     else:
-        points = registered() | {MUTANTS: EntryPoint(MUTANTS, "backproof.mutants:backend", GROUP)}
+        points = registered() | {name: EntryPoint(name, value, GROUP) for name, value in UNREGISTERED.items()}
         if spec not in points:
             known = ", ".join(points) or "none"
             raise InputError(f"there is no backend {spec}; registered are {known}; any other is named as module:attr")
@@ -99,7 +104,8 @@ def load(spec: str) -> Backend:
         raise InputError(f"backend {spec}: {point.value} cannot be made: {one_line(error)}") from error
     if inspect.isfunction(found):
         raise InputError(f"backend {spec}: {point.value} is a function; name an instance, a class or a module")
-    lacking = [member for member in MEMBERS if not hasattr(found, member)]
+    # A property is not asked for its value: that may start a framework before it is told its place among ranks.
+    lacking = [member for member in MEMBERS if not (hasattr(type(found), member) or hasattr(found, member))]
     if lacking:
         raise InputError(f"backend {spec}: {point.value} is no backend, it lacks {', '.join(lacking)}")
     backend: Backend = found

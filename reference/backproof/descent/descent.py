@@ -1,8 +1,8 @@
-"""Gradient descent with any backend, watched by the reference loss; and random search beside it."""
+"""Gradient descent in float64, by whoever makes the steps: a backend's own process, or ranks that share the columns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,6 +30,19 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What is descended on: a model, data under its names, where to start and how far a step goes."""
+
+    model: Model
+    source: str
+    dims: Mapping[str, int]
+    inputs: Mapping[str, Any]
+    start: Mapping[str, Any]
+    learning_rate: float
+    stable: float | None  # 2 / lambda_max of the Hessian, where it is known
+
+
+@dataclass(frozen=True)
 class Descent:
     """A finished descent: the points looked at, the first being the start."""
 
@@ -41,6 +54,34 @@ class Descent:
     @property
     def end(self) -> Point:
         return self.path[-1]
+
+
+class Engine(Protocol):
+    """Who makes the steps of one problem; `spec` is the backend's."""
+
+    name: str
+    spec: str
+
+    def advance(self, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]: ...
+    def loss(self, params: Arrays) -> float: ...
+
+
+class Alone:
+    """A backend's first series in a process of its own, on a CPU. Raises InputError where it does not answer with the
+    model's parameters."""
+
+    def __init__(self, worker: Worker, backend: Description, problem: Problem) -> None:
+        self.name, self.spec = backend.name, backend.spec
+        self._worker, self._backend, self._problem = worker, backend, problem
+        self._task = Task(problem.model.name, backend.series[0], "float64", "cpu", {})
+
+    def advance(self, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
+        arrays = {**self._problem.inputs, **params}
+        task = replace(self._task, arrays=arrays, steps=steps, learning_rate=learning_rate)
+        return moved(self._backend, self._worker.run(task, STEP_SECONDS), params)
+
+    def loss(self, params: Arrays) -> float:
+        return float(self._problem.model.loss(np, **params, **self._problem.inputs))
 
 
 def arrays(model: Model, data: Data) -> dict[str, Any]:
@@ -65,6 +106,16 @@ def good_rate(model: Model, data: Data, params: Arrays) -> float:
     return stable / 2 if stable else 0.5 / largest_curvature(model, params, arrays(model, data))
 
 
+def prepare(model: Model, data: Data, learning_rate: float | None = None, hidden: int = 8, seed: int = 0) -> Problem:
+    """The problem of `data`, with a start drawn by `seed` and, if none is given, a good learning rate."""
+    inputs = arrays(model, data)
+    dims = {"n": data.X.shape[0], "m": data.X.shape[1], "k": hidden}
+    start = draw(model, dims, np.random.default_rng(seed))
+    model.check(start, inputs)
+    rate = good_rate(model, data, start) if learning_rate is None else learning_rate
+    return Problem(model, data.source, dims, inputs, start, rate, largest_stable_rate(model, data))
+
+
 def descend(
     worker: Worker,
     backend: Description,
@@ -76,32 +127,37 @@ def descend(
     seed: int = 0,
     watch: Callable[[int], None] = lambda step: None,
 ) -> Descent:
-    """`steps` steps of gradient descent in float64 on the CPU, on the backend's first series, in its own process.
+    """`steps` steps on `data` by a backend in its own process: `follow` of what `prepare` makes of them."""
+    problem = prepare(model, data, learning_rate, hidden, seed)
+    return follow(Alone(worker, backend, problem), problem, steps, watch)
 
-    `watch` is told how many steps were made since it was last told. Raises InputError where the descent
-    diverges, or the backend does not answer with the model's parameters.
+
+def follow(
+    engine: Engine,
+    problem: Problem,
+    steps: int,
+    watch: Callable[[int], None] = lambda step: None,
+) -> Descent:
+    """`steps` steps from the problem's start.
+
+    `watch` is told how many steps were made since it was last told. Raises InputError where the descent diverges.
     """
-    inputs = arrays(model, data)
-    dims = {"n": data.X.shape[0], "m": data.X.shape[1], "k": hidden}
-    params = draw(model, dims, np.random.default_rng(seed))
-    model.check(params, inputs)
-    rate = good_rate(model, data, params) if learning_rate is None else learning_rate
-    task = Task(model.name, backend.series[0], "float64", "cpu", {}, learning_rate=rate)
-
-    def point(step: int, values: Arrays) -> Point:
-        return Point(step, float(model.loss(np, **values, **inputs)), values)
-
-    path = [point(0, params)]
-    for goal in np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist():
-        done, current = path[-1].step, path[-1].params
-        answer = worker.run(replace(task, arrays={**inputs, **current}, steps=goal - done), STEP_SECONDS)
-        values = moved(backend, answer, current)
+    path = [Point(0, engine.loss(problem.start), problem.start)]
+    for goal in looks(steps):
+        current, done = path[-1].params, path[-1].step
+        values = engine.advance(current, problem.learning_rate, goal - done)
         with np.errstate(over="ignore", invalid="ignore"):
-            path.append(point(goal, values))
+            path.append(Point(goal, engine.loss(values), values))
         watch(goal - done)
         if not path[-1].loss <= 1e3 * path[0].loss:
-            raise _diverged(backend, model, data, rate, path[-1])
-    return Descent(model, inputs, rate, tuple(path))
+            raise _diverged(engine, problem, path[-1])
+    return Descent(problem.model, problem.inputs, problem.learning_rate, tuple(path))
+
+
+def looks(steps: int) -> Sequence[int]:
+    """The steps after which the loss is looked at; the last is `steps`."""
+    found: list[int] = np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist()
+    return found
 
 
 def moved(backend: Description, answer: Evaluation | Failure, params: Arrays) -> dict[str, Any]:
@@ -115,13 +171,13 @@ def moved(backend: Description, answer: Evaluation | Failure, params: Arrays) ->
     return {name: np.asarray(values, np.float64) for name, (values, _) in answer.tensors.items()}
 
 
-def _diverged(backend: Description, model: Model, data: Data, rate: float, end: Point) -> InputError:
-    stable = largest_stable_rate(model, data)
+def _diverged(engine: Engine, problem: Problem, end: Point) -> InputError:
+    stable, rate = problem.stable, problem.learning_rate
     said = f"the descent diverges (loss {end.loss:.3g} at step {end.step})"
     if stable and rate < stable:
         return InputError(
             f"{said}, though learning rate {rate:.4g} is below 2/lambda_max = {stable:.4g}: "
-            f"the fault is the backend's; run backproof conform --backend {backend.spec}"
+            f"the fault is the backend's; run backproof conform --backend {engine.spec}"
         )
     why = (
         f"it must be below 2/lambda_max = {stable:.4g} here; {stable / 2:.4g} is a good choice"

@@ -1,0 +1,1 @@
+"""Past one process: data-parallel ranks on the frameworks' own engines."""

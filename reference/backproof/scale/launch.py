@@ -1,0 +1,106 @@
+"""The same command as R processes of this machine, as `torchrun` starts it on many; none is left behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LIFELINE = "BACKPROOF_LIFELINE"  # set where standard input ends when the launcher does
+GRACE_SECONDS = 15.0  # for the other ranks to say what they met, once one has failed
+LOOK_SECONDS = 0.05
+
+
+def place() -> tuple[int, int] | None:
+    """(rank, ranks) of this process by its environment, as torchrun, a launcher of JAX or `launch` sets it; or None."""
+    for rank, ranks in (("RANK", "WORLD_SIZE"), ("JAX_PROCESS_ID", "JAX_NUM_PROCESSES")):
+        if os.environ.get(rank, "").isdecimal() and os.environ.get(ranks, "").isdecimal():
+            return int(os.environ[rank]), int(os.environ[ranks])
+    return None
+
+
+def environment(rank: int, ranks: int, port: int) -> dict[str, str]:
+    """What tells a process of this machine its place, to PyTorch and to JAX; the cores are shared out, if nobody
+    did so before."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    defaults = {"OMP_NUM_THREADS": str(max(1, cores // ranks)), "GLOO_SOCKET_IFNAME": _loopback()}
+    return {name: value for name, value in defaults.items() if value} | dict(os.environ) | {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+        "JAX_PROCESS_ID": str(rank), "JAX_NUM_PROCESSES": str(ranks), "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
+    }  # fmt: skip
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def launch(arguments: Sequence[str], ranks: int) -> int:
+    """`backproof ARGUMENTS` as `ranks` processes, rank 0 on this one's standard output; the exit code of all.
+
+    Once one fails, the others have GRACE_SECONDS to end by themselves; whatever ends this process ends them.
+    """
+    port, processes = free_port(), list[subprocess.Popen[bytes]]()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is this process's to handle
+    try:
+        for rank in range(ranks):
+            processes.append(_start(arguments, environment(rank, ranks, port), rank))
+        signal.signal(signal.SIGINT, handler)
+        return _watched(processes)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def launched() -> bool:
+    """Whether `launch` started this process, on the machine where rank 0 speaks for all."""
+    return LIFELINE in os.environ
+
+
+def tied_to_the_launcher() -> None:
+    """In a process that `launch` started: end it when the launcher is gone, however that happened."""
+    if launched():
+        threading.Thread(target=_until_end_of_input, daemon=True).start()
+
+
+def _start(arguments: Sequence[str], environ: Mapping[str, str], rank: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "backproof", *arguments],
+        env={**environ, LIFELINE: "1"},
+        stdin=subprocess.PIPE,
+        stdout=None if rank == 0 else subprocess.DEVNULL,
+    )
+
+
+def _watched(processes: "Sequence[subprocess.Popen[Any]]") -> int:
+    deadline = float("inf")
+    while (codes := [process.poll() for process in processes]) and None in codes and time.monotonic() < deadline:
+        if any(codes):
+            deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+        time.sleep(LOOK_SECONDS)
+    for rank, code in enumerate(codes):
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            print(f"backproof: rank {rank} of {len(codes)} was killed by {name}; all ranks ended", file=sys.stderr)
+    return max((code if code > 0 else 2 for code in codes if code), default=0)
+
+
+def _until_end_of_input() -> None:
+    while os.read(0, 1):
+        pass
+    os._exit(2)
+
+
+def _loopback() -> str:
+    names = [name for _, name in socket.if_nameindex() if name in ("lo", "lo0")]
+    return names[0] if names else ""

@@ -1,0 +1,118 @@
+"""This process as one of R ranks that run the same command: joined, its own columns, and errors that say who speaks."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backproof.backend import Ranks
+from backproof.conformance.registry import load, one_line
+from backproof.errors import InputError
+from backproof.models.model import Arrays, Model
+from backproof.scale.launch import place
+
+T = TypeVar("T")
+
+LOST = ("peer", "timed out", "timeout", "connection", "unavailable")  # in the message where another rank is missed
+
+
+class RankFailure(InputError):
+    """A rank cannot go on, often because another is gone: each says so for itself, and ends at once."""
+
+
+class Member:
+    """A joined rank as what makes the steps of a descent (`descent.Engine`). Every method is called on all ranks."""
+
+    def __init__(self, spec: str, ranks: Ranks, name: str) -> None:
+        self.spec, self.name, self.ranks = spec, name, ranks
+        self.rank, self.size = ranks.rank, ranks.ranks
+
+    def place(self, model: Model, columns: Arrays, m: int) -> None:
+        """From now on the steps are the model's, over this rank's own `columns` among `m` of all."""
+        self.model, self.columns, self.m = model, columns, m
+
+    def advance(self, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
+        return self._met(lambda: self.ranks.descend(self.model, params, self.columns, self.m, learning_rate, steps))
+
+    def loss(self, params: Arrays) -> float:
+        return float(self._met(lambda: self.ranks.evaluate(self.model, params, self.columns, self.m))[0])
+
+    def reduce(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The sum over all ranks."""
+        return self._met(lambda: self.ranks.reduce(values))
+
+    def agree(self, what: str, *values: Any) -> None:
+        """InputError where `values` (arrays, numbers, text) are not the same bits on all ranks."""
+        digest = hashlib.sha256()
+        for value in values:
+            digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+        bits = np.frombuffer(digest.digest(), np.uint8).astype(np.float64)
+        total, squares = self.reduce(np.stack([bits, bits**2]))
+        if (self.size * squares != total**2).any():  # by Cauchy and Schwarz, equal for equal bits alone
+            raise InputError(f"the ranks differ in {what}; give all of them the same files and options")
+
+    def _met(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except Exception as error:
+            told = one_line(error)
+            lost = any(word in told.lower() for word in LOST)
+            what = "another rank is gone or silent" if lost else "it cannot go on"
+            raise RankFailure(f"rank {self.rank} of {self.size}: {what}: {told}") from None
+
+
+def own(columns: Mapping[str, np.ndarray[Any, Any]], rank: int, ranks: int) -> dict[str, np.ndarray[Any, Any]]:
+    """A rank's share of the columns: as even as can be, none where there are more ranks than columns."""
+    m = columns["y"].shape[1]
+    return {name: array[:, m * rank // ranks : m * (rank + 1) // ranks] for name, array in columns.items()}
+
+
+@contextmanager
+def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
+    """Join the ranks that the environment names, on the engine of the backend `spec`; alone where it names none.
+
+    Standard output is kept for results: what frameworks print goes to standard error, and nowhere while they join.
+    Raises InputError where the backend has no ranks, RankFailure where the others do not come within `seconds`.
+    """
+    backend = load(spec)
+    join = getattr(backend, "join", None)
+    if join is None:
+        raise InputError(f"backend {backend.name} offers no ranks and no streaming; torch and jax do")
+    among = place() is not None
+    if among:
+        sys.stdout.flush()
+        sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+    with _silence() if among else nullcontext():
+        try:
+            member = Member(spec, join(device, seconds), backend.name)
+        except Exception as error:
+            raise RankFailure(f"the ranks do not come together within {seconds:g} s: {one_line(error)}") from None
+        member.agree("backend", spec, device)
+    try:
+        yield member
+    except RankFailure as failure:
+        if not among:
+            raise
+        print(f"backproof: {failure}", file=sys.stderr, flush=True)
+        os._exit(2)  # a framework's own farewell would wait for the rank that is gone
+    member.ranks.close()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
