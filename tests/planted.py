@@ -113,6 +113,7 @@ class Chats(NumpyBackend):
 
 crashes, hangs, chats = Crashes(), Hangs(), Chats()
 not_a_backend = object()
+odd_derivations = type("Odd", (NumpyBackend,), {"derivations": {"reference": "both"}})()
 
 
 class Hoards(NumpyBackend):

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from backproof.models.model import Model
-from backproof_jax.forwards import FORWARDS, loss
+from backproof_jax.derivations import objective
 
 Arrays = Mapping[str, Array]
 
@@ -21,6 +21,7 @@ class JaxBackend:
     version = jax.__version__
     dtypes = ("float64", "float32", "bfloat16", "float16")
     series: tuple[str, ...] = ("jit",)
+    derivations: Mapping[str, str] = {"jit": "loss"}
 
     def __init__(self) -> None:
         jax.config.update("jax_enable_x64", True)
@@ -46,13 +47,13 @@ class JaxBackend:
     def evaluate(
         self, model: Model, series: str, params: Arrays, data: Arrays
     ) -> tuple[Array, Array, dict[str, Array]]:
-        (value, y_hat), gradients = _value_and_grad(model.name)(dict(params), dict(data))
+        (value, y_hat), gradients = _value_and_grad(model)(dict(params), dict(data))
         return value, y_hat, gradients
 
     def descend(
         self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int
     ) -> dict[str, Array]:
-        step = _step(model.name)
+        step = _step(model)
         current = {name: p.copy() for name, p in params.items()}  # a step gives its arguments away
         for _ in range(steps):
             current = step(current, data, learning_rate)
@@ -61,19 +62,17 @@ class JaxBackend:
 
 
 @cache
-def _value_and_grad(name: str) -> Any:
-    def objective(params: Arrays, data: Arrays) -> tuple[Array, Array]:
-        inputs = {key: array for key, array in data.items() if key != "y"}
-        y_hat = FORWARDS[name](**inputs, **params)
-        return loss(y_hat, data["y"]), y_hat
+def _value_and_grad(model: Model) -> Any:
+    def of_params(params: Arrays, data: Arrays) -> tuple[Array, Any]:
+        return objective(model, params, data)
 
-    return jax.jit(jax.value_and_grad(objective, has_aux=True))
+    return jax.jit(jax.value_and_grad(of_params, has_aux=True))
 
 
 @cache
-def _step(name: str) -> Any:
+def _step(model: Model) -> Any:
     def step(params: Arrays, data: Arrays, learning_rate: float) -> dict[str, Array]:
-        _, gradients = _value_and_grad(name)(params, data)
+        _, gradients = _value_and_grad(model)(params, data)
         return {key: p - learning_rate * gradients[key] for key, p in params.items()}
 
     return jax.jit(step, donate_argnums=0)

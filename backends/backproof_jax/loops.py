@@ -22,6 +22,7 @@ class JaxLoops(JaxBackend):
     on: Mapping[str, tuple[str, ...]] = {"tf32": ("cuda",)}
     dtypes_of: Mapping[str, tuple[str, ...]] = {"tf32": ("float32",)}
     products: Mapping[str, str] = {"tf32": "tf32"}
+    derivations: Mapping[str, str] = {"jit": "loss", "loop": "loss"}
 
     def evaluate(
         self, model: Model, series: str, params: Arrays, data: Arrays
@@ -39,7 +40,7 @@ class JaxLoops(JaxBackend):
             return super().descend(model, series, params, data, learning_rate, steps)
         start = {name: p.copy() for name, p in params.items()}  # the loop gives its arguments away
         with _precision(series):
-            ends: dict[str, Array] = _loop(model.name, model.gradients, series)(start, dict(data), learning_rate, steps)
+            ends: dict[str, Array] = _loop(model, series)(start, dict(data), learning_rate, steps)
         jax.block_until_ready(ends)
         return ends
 
@@ -75,10 +76,10 @@ class _Namespace:
 
 
 @cache
-def _loop(model: str, equations: Callable[..., dict[str, Array]], series: str) -> Any:
+def _loop(model: Model, series: str) -> Any:
     def gradients(params: Arrays, data: Arrays) -> dict[str, Array]:
         if series == "manual":
-            return _hand_derived(equations, params, data)
+            return _hand_derived(model.gradients, params, data)
         found: dict[str, Array] = _value_and_grad(model)(params, data)[1]
         return found
 

@@ -27,6 +27,7 @@ class NumbaBackend(NumpyBackend):
     version = numba.__version__
     dtypes: tuple[str, ...] = ("float64", "float32")
     series: tuple[str, ...] = ("fused",)
+    derivations: Mapping[str, str] = {}
 
     def __init__(self, tile: int | None = None, threads: int | None = None) -> None:
         self.tile, self.threads = tile, threads

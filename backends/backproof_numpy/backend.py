@@ -18,6 +18,7 @@ class NumpyBackend:
     devices = ("cpu",)
     dtypes: tuple[str, ...] = ("float64", "float32", "float16")
     series: tuple[str, ...] = ("reference",)
+    derivations: Mapping[str, str] = {"reference": "gradients"}
 
     def settings(self) -> dict[str, str]:
         blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
@@ -33,7 +34,7 @@ class NumpyBackend:
     def evaluate(self, model: Model, series: str, params: Arrays, data: Arrays) -> tuple[Any, Any, dict[str, Any]]:
         tapped: dict[str, Any] = {}
         loss = model.loss(np, tap=tapped.setdefault, **params, **data)
-        return loss, tapped["y_hat"], model.gradients(**params, **data)
+        return loss, tapped.get("y_hat"), model.gradients(**params, **data)
 
     def descend(
         self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int

@@ -1,7 +1,7 @@
 """PyTorch, eager, with autograd."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from backproof.models.model import Model
-from backproof_torch.forwards import FORWARDS, loss
+from backproof_torch.derivations import objective
 
 Tensors = Mapping[str, Tensor]
 
@@ -28,6 +28,7 @@ class TorchBackend:
     on: Mapping[str, tuple[str, ...]] = {"tf32": ("cuda",)}
     dtypes_of: Mapping[str, tuple[str, ...]] = {"tf32": ("float32",)}
     products: Mapping[str, str] = {"tf32": "tf32"}
+    derivations: Mapping[str, str] = {"eager": "loss"}
 
     def __init__(self) -> None:
         torch.set_float32_matmul_precision("highest")
@@ -57,8 +58,8 @@ class TorchBackend:
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         leaves = {name: p.detach().requires_grad_() for name, p in params.items()}
         with self.precision(series):
-            value, y_hat = self._forward(model, leaves, data)
-            gradients = torch.autograd.grad(value, list(leaves.values()))
+            value, y_hat = objective(model, leaves, data)
+            gradients = _gradients(value, leaves)
         return value, y_hat, dict(zip(leaves, gradients, strict=True))
 
     def descend(
@@ -67,8 +68,8 @@ class TorchBackend:
         leaves = {name: p.detach().clone().requires_grad_() for name, p in params.items()}
         with self.precision(series):
             for _ in range(steps):
-                value, _ = self._forward(model, leaves, data)
-                gradients = torch.autograd.grad(value, list(leaves.values()))
+                value, _ = objective(model, leaves, data)
+                gradients = _gradients(value, leaves)
                 with torch.no_grad():
                     for p, dp in zip(leaves.values(), gradients, strict=True):
                         p.sub_(dp, alpha=learning_rate)
@@ -89,7 +90,10 @@ class TorchBackend:
         finally:
             torch.set_float32_matmul_precision(before)
 
-    def _forward(self, model: Model, params: Tensors, data: Tensors) -> tuple[Tensor, Tensor]:
-        inputs = {name: array for name, array in data.items() if name != "y"}
-        y_hat = FORWARDS[model.name](**inputs, **params)
-        return loss(y_hat, data["y"]), y_hat
+
+def _gradients(value: Tensor, leaves: Tensors) -> Sequence[Tensor]:
+    """The gradients by the leaves; zero by one that a loss does not use."""
+    found: Sequence[Tensor] = torch.autograd.grad(
+        value, list(leaves.values()), allow_unused=True, materialize_grads=True
+    )
+    return found

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from backproof.models.model import Model
 from backproof_torch.backend import Tensors, TorchBackend
-from backproof_torch.forwards import FORWARDS, loss
+from backproof_torch.derivations import objective
 from backproof_torch.ranks import TorchRanks
 
 ValueAndGrad = Callable[[Model, Tensors, Tensors], tuple[Tensor, Tensor, dict[str, Tensor]]]
@@ -19,13 +19,12 @@ ValueAndGrad = Callable[[Model, Tensors, Tensors], tuple[Tensor, Tensor, dict[st
 def functional(model: Model, params: Tensors, data: Tensors) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Loss, output and gradients by `torch.func`, of the forwards here."""
 
-    def objective(params: Tensors) -> tuple[Tensor, Tensor]:
-        inputs = {name: array for name, array in data.items() if name != "y"}
-        y_hat = FORWARDS[model.name](**inputs, **params)
-        return loss(y_hat, data["y"]), y_hat
+    def of_params(params: Tensors) -> tuple[Tensor, dict[str, Any]]:
+        value, y_hat = objective(model, params, data)
+        return value, {} if y_hat is None else {"y_hat": y_hat}
 
-    gradients, (value, y_hat) = torch.func.grad_and_value(objective, has_aux=True)(dict(params))
-    return value, y_hat, gradients
+    gradients, (value, aside) = torch.func.grad_and_value(of_params, has_aux=True)(dict(params))
+    return value, aside.get("y_hat"), gradients
 
 
 def by_hand(model: Model, params: Tensors, data: Tensors) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -54,6 +53,7 @@ class TorchLoops(TorchBackend):
     on: Mapping[str, tuple[str, ...]] = {"tf32": ("cuda",), "compile-tf32": ("cuda",)}
     dtypes_of: Mapping[str, tuple[str, ...]] = {"tf32": ("float32",), "compile-tf32": ("float32",)}
     products: Mapping[str, str] = {"tf32": "tf32", "compile-tf32": "tf32"}
+    derivations: Mapping[str, str] = {"eager": "loss", "func": "loss"}
 
     def evaluate(
         self, model: Model, series: str, params: Tensors, data: Tensors
@@ -75,7 +75,8 @@ class TorchLoops(TorchBackend):
         if series in self.costly:
             step = _compiled(step, model.name, series, _key(data, params))
         current = dict(params)
-        rate = torch.full((), learning_rate, dtype=data["y"].dtype, device=data["y"].device)  # a number is compiled in
+        like = next(iter(params.values()))
+        rate = torch.full((), learning_rate, dtype=like.dtype, device=like.device)  # a number would be compiled in
         with torch.no_grad(), self.precision(series):
             for _ in range(steps):
                 current = step(model, current, data, rate)

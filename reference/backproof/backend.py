@@ -23,7 +23,10 @@ class Backend(Protocol):
     mapping from series to names of `backproof.forms`, that a series computes in another form, whose rounding
     bounds then hold for it. Further mappings from series: `on`, to the devices it is for; `dtypes_of`, to the
     dtypes it takes; `products`, to the precision ("tf32", "bfloat16") to which it deliberately cuts the factors of
-    products of matrices, and whose bounds then hold for it; `lacking`, to what it lacks here (its cells are skipped).
+    products of matrices, and whose bounds then hold for it; `lacking`, to what it lacks here (its cells are skipped);
+    `derivations`, to what it runs of anyone's derivation: "loss" (it differentiates `model.loss(xp, ...)`, `xp` being
+    its array-API namespace) or "gradients" (it calls `model.gradients(...)` on NumPy arrays). What a backend does not
+    declare is shown as not offered.
 
     A backend that runs as several processes has a method `join(device: str, seconds: float) -> Ranks` too: this
     process takes the place among them that its environment names.
@@ -49,8 +52,12 @@ class Backend(Protocol):
 
     def evaluate(
         self, model: Model, series: str, params: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> tuple[Array, Array, Mapping[str, Array]]:
-        """Loss (), output y_hat (1, m) and the gradient of every parameter, in its shape and dtype."""
+    ) -> tuple[Array, Array | None, Mapping[str, Array]]:
+        """Loss (), output y_hat (1, m) and the gradient of every parameter, in its shape and dtype.
+
+        The output of a derivation is what its loss taps as y_hat (`model.loss(xp, tap=tap, ...)` calls
+        `tap(name, value)`, which must return the value), or None.
+        """
         ...
 
     def descend(

@@ -18,7 +18,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--backend", action="append", metavar="NAME|module:attr|all", help="a backend (default: those that import)"
     )
-    parser.add_argument("--model", action="append", help="a model (default: all four)")
+    parser.add_argument(
+        "--model", action="append", metavar="M|FILE.py", help="a model, or a derivation's file (default: all four)"
+    )
     parser.add_argument(
         "--dtype", action="append", help="a dtype (default: float64 and float32; some cells in bfloat16 and float16)"
     )
@@ -47,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.conformance.results import as_json, as_junit, summary
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
-    from backproof.conformance.table import closing, findings, headings, table, times
+    from backproof.conformance.table import closing, findings, gaps, headings, table, times
     from backproof.report import render
 
     check_writable(arguments.json, arguments.junit, arguments.html)
@@ -85,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     reports = sorted((known.mark(report, failures) for report in reports), key=lambda report: order[report.cell])
     mutants = fates([report for report in reports if report.cell.backend == MUTANTS])
     judged = [report for report in reports if report.cell.backend != MUTANTS]
-    result = as_json(session.environment(), reports, partial, mutants)
+    result = as_json(session.environment(), reports, partial, mutants, session.not_offered)
     if arguments.json:
         write_json(arguments.json, result)
     if arguments.html:
@@ -97,8 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
         write(arguments.junit, as_junit(reports))
     if judged:
         console.print("cells by verdict, and the worst error as a fraction of its bound:")
-        console.print(table(judged))
-    for line in [*findings(judged), *known.surprises(judged, failures), *power_table(mutants), *times(judged)]:
+        console.print(table(judged, session.not_offered))
+    for line in [
+        *gaps(session.not_offered),
+        *findings(judged),
+        *known.surprises(judged, failures),
+        *power_table(mutants),
+        *times(judged),
+    ]:
         console.print(line, soft_wrap=bool(getattr(line, "no_wrap", False)))  # an id is never broken
     console.print(closing(reports, time.perf_counter() - start))
     if partial:

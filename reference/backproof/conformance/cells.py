@@ -8,11 +8,13 @@ from functools import cache
 
 import numpy as np
 
+from backproof.conformance.offers import offers
 from backproof.conformance.regimes import REGIMES, Arrays
 from backproof.conformance.registry import Description
 from backproof.conformance.relations import RELATIONS
+from backproof.conformance.user_model import UserModel, key
 from backproof.models import MODELS
-from backproof.models.model import Dims
+from backproof.models.model import Dims, Model
 from backproof.truth.formats import FORMATS
 
 # Pairwise distinct, none 1: a transpose, a mean over the wrong axis or a sum for a mean cannot hide.
@@ -58,7 +60,7 @@ class Problem:
     """The inputs of a cell, whoever computes it: the cells of one problem share one truth.
 
     `regime` names a regime of the data, a metamorphic relation, or the trajectory of a descent; the
-    latter two start from `normal` data.
+    latter two start from `normal` data. A user's derivation comes with its `file`.
     """
 
     model: str
@@ -66,10 +68,16 @@ class Problem:
     regime: str
     dtype: str
     seed: int = 0
+    file: UserModel | None = None
 
     @property
     def shape(self) -> str:
-        return "".join(f"{letter}{size}" for letter, size in self.dims)
+        return "".join(f"{letter}{size}" for letter, size in self.dims) or "scalars"
+
+    @property
+    def subject(self) -> Model:
+        """The model itself; of a file, one whose loss makes nodes only."""
+        return MODELS[self.model] if self.file is None else self.file.model
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,7 @@ class Cell:
     skip: str | None = None
     form: str | None = None  # of `backproof.forms`, whose bounds the series has
     products: str | None = None  # of `formats.PRODUCTS`, what its products of matrices take in
+    by_hand: bool = False  # the gradients are a user's own, of an algebra that no bound of ours covers
 
     @property
     def id(self) -> str:
@@ -93,10 +102,13 @@ class Cell:
 @cache
 def inputs(problem: Problem) -> Arrays:
     """The problem's arrays: numbers of its dtype (of float32 where NumPy lacks it), the same at every call."""
-    model, fmt = MODELS[problem.model], FORMATS[problem.dtype]
-    regime = problem.regime if problem.regime in REGIMES else "normal"
-    rng = np.random.default_rng([problem.seed, zlib.crc32(f"{problem.model} {problem.shape}".encode())])
-    arrays = REGIMES[regime].make(model, dict(problem.dims), rng, fmt)
+    fmt = FORMATS[problem.dtype]
+    if problem.file is not None:
+        arrays = problem.file.arrays(problem.dims, problem.regime)
+    else:
+        regime = problem.regime if problem.regime in REGIMES else "normal"
+        rng = np.random.default_rng([problem.seed, zlib.crc32(f"{problem.model} {problem.shape}".encode())])
+        arrays = REGIMES[regime].make(problem.subject, dict(problem.dims), rng, fmt)
     return {key: np.asarray(fmt.round(array), fmt.numpy) for key, array in arrays.items()}
 
 
@@ -116,6 +128,22 @@ def problems(models: Sequence[str], dtypes: Sequence[str], cells: str, seed: int
     return list(found)
 
 
+def file_problems(file: UserModel, dtypes: Sequence[str], cells: str, seed: int) -> list[Problem]:
+    """The problems of a user's derivation: the same three sets, of the shapes, draws and departures that suit it."""
+    first, departures = file.shapes[:1], [*file.regimes(), "repeated", TRAJECTORY]
+    blocks = {
+        "quick": (Block(first),),
+        "default": (Block(file.shapes), Block(first, departures), Block(first, dtypes=SHORT)),
+        "full": (Block(file.shapes, departures, USUAL + SHORT),),
+    }
+    places = (
+        Problem(file.model.name, key(shape), regime, dtype, seed, file)
+        for block in blocks[cells]
+        for shape, regime, dtype in itertools.product(block.shapes, block.regimes, dtypes or block.dtypes)
+    )
+    return list(dict.fromkeys(places))
+
+
 def _suits(regime: str, name: str, shape: Dims, dtype: str) -> bool:
     model = MODELS[name]
     if regime in RELATIONS:
@@ -125,6 +153,8 @@ def _suits(regime: str, name: str, shape: Dims, dtype: str) -> bool:
 
 def affordable(problem: Problem, cells: str) -> bool:
     """Whether a series that compiles every shape for seconds, and the first one longer, runs this problem."""
+    if problem.file is not None:
+        return cells == "full"
     distinct = all(DISTINCT[letter] == size for letter, size in problem.dims)
     extremes = problem.model in ("univariate", "two_layer_nonlinear")
     usual = distinct and extremes and (problem.regime, problem.dtype) == ("normal", "float32")
@@ -142,12 +172,13 @@ def plan(
             series,
             device,
             _why_not(backend, series, device),
-            backend.forms.get(series),
+            None if problem.file else backend.forms.get(series),
             backend.products.get(series),
+            problem.file is not None and backend.derivations.get(series) == "gradients",
         )
         for backend, problem in itertools.product(backends, problems)
         for series in backend.series
-        if backend.offers(series, problem.model, problem.dtype)
+        if offers(backend, series, problem.model, problem.dtype, problem.file is not None)
         if series not in backend.costly or affordable(problem, cells)
         for device in devices
         if device in backend.on.get(series, (device,))

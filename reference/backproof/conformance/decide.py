@@ -6,12 +6,13 @@ from functools import cache
 
 import numpy as np
 
+from backproof.conformance.by_hand import weighed
 from backproof.conformance.cells import LEARNING_RATE, STEPS, TRAJECTORY, Cell, Problem, inputs
 from backproof.conformance.precision import provenance
+from backproof.conformance.regimes import REGIMES
 from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.verdict import Diagnosis, Judgement, Verdict, judge
 from backproof.conformance.worker import Evaluation, Failure, Task, Tensor
-from backproof.models import MODELS
 from backproof.truth.certify import FIRST_BITS, Quantity, Truth, certify, certify_descent
 from backproof.truth.exact import Undecided, balls, precision
 from backproof.truth.formats import FORMATS
@@ -51,35 +52,36 @@ class Report:
 def truth(problem: Problem, form: str | None = None, products: str | None = None) -> Truth:
     """The problem's certified truth (with the bounds of a form, of a precision of products), computed once however
     many cells share it."""
-    return certify(MODELS[problem.model], inputs(problem), problem.dtype, form, products)
+    return certify(problem.subject, inputs(problem), problem.dtype, form, products)
 
 
 @cache
 def _trajectory(problem: Problem, form: str | None, products: str | None) -> dict[str, Quantity]:
-    model, arrays = MODELS[problem.model], inputs(problem)
+    model, arrays = problem.subject, inputs(problem)
     return certify_descent(model, arrays, problem.dtype, LEARNING_RATE, STEPS, form, products)
 
 
 @cache
 def _changes(problem: Problem) -> list[Changed]:
-    return RELATIONS[problem.regime].change(MODELS[problem.model], inputs(problem))
+    return RELATIONS[problem.regime].change(problem.subject, inputs(problem))
 
 
 @cache
 def _changed_truths(problem: Problem, form: str | None, products: str | None) -> list[Truth]:
-    model = MODELS[problem.model]
+    model = problem.subject
     return [certify(model, change.arrays, problem.dtype, form, products) for change in _changes(problem)]
 
 
 def tasks(cell: Cell) -> list[Task]:
     """What the backend is asked: one evaluation, one descent, or a relation's evaluations after the original one."""
     problem = cell.problem
-    original = Task(problem.model, cell.series, problem.dtype, cell.device, inputs(problem))
+    file = problem.file.path if problem.file else None
+    original = Task(problem.model, cell.series, problem.dtype, cell.device, inputs(problem), file)
     if problem.regime == TRAJECTORY:
         return [replace(original, steps=STEPS, learning_rate=LEARNING_RATE)]
     if problem.regime in RELATIONS:
         return [original, *(replace(original, arrays=dict(change.arrays)) for change in _changes(problem))]
-    return [replace(original, layout=problem.regime)]
+    return [replace(original, layout=problem.regime if problem.regime in REGIMES else "normal")]
 
 
 def decide(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Report:
@@ -102,11 +104,14 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
             return wrong
     if problem.regime == TRAJECTORY:
         ends = _judge_all(evaluations[0].tensors, _trajectory(problem, cell.form, cell.products), problem.dtype)
+        ends = weighed(problem, ends) if cell.by_hand else ends
         return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
     if problem.regime in RELATIONS:
         return _decide_relation(cell, evaluations, seconds)
     expected, answer = truth(problem, cell.form, cell.products), evaluations[0]
     judged = _judge_all(answer.named, expected.named, problem.dtype)
+    if cell.by_hand:
+        return _concluded(_report(cell, seconds, weighed(problem, judged)))
     return _concluded(_with_provenance(cell, seconds, judged, answer, expected))
 
 
@@ -148,10 +153,13 @@ def _concluded(report: Report) -> Report:
 
 def _wrong_keys(cell: Cell, answer: Evaluation, seconds: float) -> Report | None:
     """A failed report where the answer lacks a tensor, or has one too many."""
-    params = MODELS[cell.problem.model].params
+    problem = cell.problem
+    params = problem.subject.params
+    taps = problem.file.taps if problem.file else ("y_hat",)
+    told = () if problem.regime == TRAJECTORY else WHOLE if "y_hat" in taps else ("loss",)
     missing = [name for name in params if name not in answer.tensors]
-    extra = [name for name in answer.tensors if name not in params]
-    whole = [name for name in WHOLE if name not in answer.named and cell.problem.regime != TRAJECTORY]
+    extra = [name for name in answer.tensors if name not in params and (name not in taps or not problem.file)]
+    whole = [name for name in told if name not in answer.named]
     if not (missing or extra or whole):
         return None
     said = [f"no gradient of {name}" for name in missing] + [f"{name} is no parameter" for name in extra]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from backproof.conformance.cells import Problem, inputs
-from backproof.models import MODELS
 from backproof.truth.certify import Truth, dimensions
 from backproof.truth.formats import FORMATS, PRODUCTS, Format
 from backproof.truth.simulated import simulate
@@ -62,7 +61,7 @@ def _holds_no_more_than_float32(values: Any) -> bool:
 
 @cache
 def _simulated(problem: Problem, fmt: Format) -> list[dict[str, Any]]:
-    model, arrays = MODELS[problem.model], inputs(problem)
+    model, arrays = problem.subject, inputs(problem)
     traced = trace(model, dimensions(model, arrays))
     nodes = {"loss": traced.loss, "output": traced.output, **traced.gradients}
     told = {key: node for key, node in nodes.items() if node is not None}

@@ -46,6 +46,7 @@ class Description:
     dtypes_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that take some dtypes only
     products: dict[str, str] = field(default_factory=dict)  # series whose products of matrices have fewer bits
     lacking: dict[str, str] = field(default_factory=dict)  # series that cannot run here, and why
+    derivations: dict[str, str] = field(default_factory=dict)  # series that run a user's "loss" or his "gradients"
     code: str = ""  # a digest of the file it is written in: verdicts are of this code
 
     def offers(self, series: str, model: str, dtype: str | None = None) -> bool:
@@ -121,6 +122,11 @@ def describe(spec: str, backend: Backend) -> Description:
     if not re.fullmatch(r"[\w.+-]+", str(backend.name)):
         raise InputError(f"backend {spec}: its name is {backend.name!r}; letters, digits, ., +, - and _ make a name")
     forms = {str(series): str(form) for series, form in getattr(backend, "forms", {}).items()}
+    derivations = {s: str(what) for s, what in getattr(backend, "derivations", {}).items() if s in backend.series}
+    for series, what in derivations.items():
+        if what not in ("loss", "gradients"):
+            told = f"{series!r}: {what!r}"
+            raise InputError(f'backend {spec}: derivations has {told}; it maps series to "loss" or "gradients"')
     for form in forms.values():
         if form not in FORMS:
             raise InputError(f"backend {spec}: there is no form {form}; there are {', '.join(FORMS)}")
@@ -143,6 +149,7 @@ def describe(spec: str, backend: Backend) -> Description:
         {series: tuple(dtypes) for series, dtypes in getattr(backend, "dtypes_of", {}).items()},
         products,
         {str(series): str(reason) for series, reason in getattr(backend, "lacking", {}).items()},
+        derivations,
         _digest(backend),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from backproof.conformance.decide import Report
+from backproof.conformance.offers import NotOffered
 from backproof.conformance.power import Fate
 from backproof.conformance.verdict import Judgement, Verdict
 
@@ -20,7 +21,11 @@ def summary(reports: Sequence[Report]) -> dict[str, int]:
 
 
 def as_json(
-    environment: Mapping[str, Any], reports: Sequence[Report], partial: bool = False, mutants: Sequence[Fate] = ()
+    environment: Mapping[str, Any],
+    reports: Sequence[Report],
+    partial: bool = False,
+    mutants: Sequence[Fate] = (),
+    not_offered: Sequence[NotOffered] = (),
 ) -> dict[str, Any]:
     """The run as plain values, in the documented form; of mutants, if there were any, how many were killed."""
     survivors = [asdict(fate) for fate in mutants if not fate.killed]
@@ -29,6 +34,7 @@ def as_json(
         "environment": environment,
         "summary": summary(reports),
         "cells": [_cell(report) for report in reports],
+        "not_offered": [asdict(gap) for gap in not_offered],
         "partial": partial,
         **({"mutants": killed} if mutants else {}),
     }

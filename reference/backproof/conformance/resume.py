@@ -27,6 +27,8 @@ def load(path: str, environment: Mapping[str, Any], cells: Sequence[Cell]) -> li
         for name, backend in json.loads(json.dumps(environment["backends"])).items():
             for key, value in backend.items() if name in made_in["backends"] else ():
                 _same(path, f"{name}'s {key}", made_in["backends"][name][key], value)
+        for name, model in environment["models"].items():
+            _same(path, f"{name}'s code", made_in["models"].get(name, {}).get("code"), model["code"])
         reports = [_report(cell, found[cell.id]) for cell in cells if cell.id in found]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None

@@ -3,12 +3,15 @@
 import platform
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from backproof.conformance.cells import SETS, Cell, plan, problems
-from backproof.conformance.registry import Description, registered
+from backproof.conformance.cells import SETS, Cell, file_problems, plan, problems
+from backproof.conformance.offers import NotOffered, not_offered
+from backproof.conformance.registry import MUTANTS, Description, registered
+from backproof.conformance.user_model import UserModel, is_file, model_name
 from backproof.conformance.worker import Worker
 from backproof.errors import InputError
 from backproof.models import MODELS
@@ -26,6 +29,8 @@ class Session:
     missing: dict[str, str]  # registered backends that do not import here, with the reason
     cells: list[Cell]
     seed: int
+    files: list[UserModel] = field(default_factory=list)
+    not_offered: list[NotOffered] = field(default_factory=list)
 
     @classmethod
     def open(
@@ -37,32 +42,40 @@ class Session:
         cells: str = "default",
         seed: int = 0,
     ) -> "Session":
-        """Start the backends (by default every one that imports) and plan the cells.
+        """Start the backends (by default every one that imports) and plan the cells; a model may be a FILE.py.
 
         Raises InputError for a backend asked for that is unknown, missing or broken, for a dtype or
-        device that none of them has, for unknown names, and where no cell is left.
+        device that none of them has, for unknown names, for a file at fault, and where no cell is left.
         """
-        _known("model", models, MODELS)
+        built_in, paths = [m for m in models if not is_file(m)], [m for m in models if is_file(m)]
+        _known("model", built_in, MODELS, " (or a derivation's FILE.py)")
         _known("dtype", dtypes, FORMATS)
         _known("set of cells", [cells], SETS)
         _known("device", [device], [*DEVICES, "all"])
+        files = _open(paths, seed)
         workers, described, missing = start(backends)
         try:
             if device != "all" and not any(device in backend.devices for backend in described):
                 raise InputError(f"no {device} device: none of {_names(described)} finds one here; try --device cpu")
-            planned = plan(
-                problems(models or list(MODELS), dtypes, cells, seed),
-                described,
-                DEVICES if device == "all" else [device],
-                cells,
+            asked = problems(built_in if models else list(MODELS), dtypes, cells, seed)
+            asked += [problem for file in files for problem in file_problems(file, dtypes, cells, seed)]
+            devices = DEVICES if device == "all" else [device]
+            planned = plan(asked, described, devices, cells)
+            gaps = not_offered(
+                list(dict.fromkeys(problem.model for problem in asked)),
+                [file.model.name for file in files],
+                list(dict.fromkeys(problem.dtype for problem in asked)),
+                devices,
+                [backend for backend in described if backend.name != MUTANTS],
             )
             if not planned:
-                raise InputError(f"no cells: none of {_names(described)} offers {', '.join(dtypes)}")
+                told = ", ".join(dtypes or models)
+                raise InputError(f"no cells: none of {_names(described)} offers {told}")
         except InputError:
             for worker in workers.values():
                 worker.close()
             raise
-        return cls(workers, described, missing, planned, seed)
+        return cls(workers, described, missing, planned, seed, files, gaps)
 
     def close(self) -> None:
         """End the backends' processes."""
@@ -81,6 +94,7 @@ class Session:
             "seed": self.seed,
             "backends": {backend.name: asdict(backend) for backend in self.backends},
             "missing": self.missing,
+            "models": {file.model.name: {"path": file.path, "code": file.digest} for file in self.files},
         }
 
 
@@ -118,10 +132,20 @@ def start(backends: Sequence[str]) -> tuple[dict[str, Worker], list[Description]
     return {d.name: workers[d.spec] for d in described.values()}, list(described.values()), missing
 
 
-def _known(kind: str, given: Sequence[str], offered: Any) -> None:
+def _open(paths: Sequence[str], seed: int) -> list[UserModel]:
+    paths = list({str(Path(path).resolve()): path for path in paths}.values())
+    names: dict[str, str] = {}
+    for path in paths:
+        twin = names.setdefault(model_name(path), path)
+        if twin != path:
+            raise InputError(f"{path} and {twin} are both named {model_name(path)}; rename one")
+    return [UserModel.open(path, seed) for path in paths]
+
+
+def _known(kind: str, given: Sequence[str], offered: Any, more: str = "") -> None:
     for name in given:
         if name not in offered:
-            raise InputError(f"there is no {kind} {name}; there are {', '.join(offered)}")
+            raise InputError(f"there is no {kind} {name}; there are {', '.join(offered)}{more}")
 
 
 def _names(backends: Sequence[Description]) -> str:

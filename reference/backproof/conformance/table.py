@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backproof.conformance.decide import Report
+from backproof.conformance.offers import NotOffered
 from backproof.conformance.results import summary
 from backproof.conformance.session import Session
 from backproof.conformance.verdict import Judgement, Verdict
@@ -36,24 +37,42 @@ def headings(session: Session) -> Iterator[Text]:
         yield Text(f"not checked: {reason}", "yellow")
 
 
-def table(reports: Sequence[Report]) -> Table:
+def table(reports: Sequence[Report], not_offered: Sequence[NotOffered] = ()) -> Table:
     """A column a model; a row of counts for every verdict of a backend, then the worst error over its bound."""
     models = list(dict.fromkeys(report.cell.problem.model for report in reports))
+    lacking = [(gap.backend, gap.model) for gap in not_offered if gap.model and not gap.series]
+    backends = [*(report.cell.backend for report in reports), *(backend for backend, _ in lacking)]
     drawn = Table()
     drawn.add_column("backend", overflow="fold")
     drawn.add_column("cells", no_wrap=True)
     for model in models:
         drawn.add_column(model.replace("two_layer_", "two_layer\n_"), justify="right", no_wrap=True)
-    for backend in dict.fromkeys(report.cell.backend for report in reports):
+    for backend in dict.fromkeys(backends):
         own = [[r for r in reports if (r.cell.backend, r.cell.problem.model) == (backend, model)] for model in models]
         name = backend
         for verdict in sorted({r.verdict for some in own for r in some}, key=lambda verdict: -verdict.gravity):
             counts = [sum(r.verdict is verdict for r in some) for some in own]
             drawn.add_row(name, _word(verdict), *(str(count or "") for count in counts), style=STYLES[verdict])
             name = ""
+        if any((backend, model) in lacking for model in models):
+            marks = ("-" if (backend, model) in lacking else "" for model in models)
+            drawn.add_row(name, "not offered", *marks, style="dim", end_section=not any(own))
+        if not any(own):
+            continue
         worst = [max((r.worst for r in some if r.worst is not None), default=None) for some in own]
         drawn.add_row("", "worst", *("" if w is None else f"{w:.2g}" for w in worst), style="dim", end_section=True)
     return drawn
+
+
+def gaps(not_offered: Sequence[NotOffered]) -> Iterator[Text]:
+    """What of the matrix the backends declare they do not have."""
+    for backend in dict.fromkeys(gap.backend for gap in not_offered):
+        own = [gap for gap in not_offered if gap.backend == backend]
+        said = [gap.model or gap.dtype or "" for gap in own if gap.series is None]
+        for series in dict.fromkeys(gap.series for gap in own if gap.series):
+            lacks = [gap.model or gap.dtype or gap.device or "" for gap in own if gap.series == series]
+            said.append(f"{series} ({', '.join(lacks)})")
+        yield Text(f"not offered by {backend}: {', '.join(said)}", "dim")
 
 
 def _word(verdict: Verdict) -> str:

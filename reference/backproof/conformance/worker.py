@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,8 +17,10 @@ import numpy as np
 from backproof.backend import Backend
 from backproof.conformance.regimes import REGIMES, Arrays
 from backproof.conformance.registry import Description, describe, load, one_line
+from backproof.conformance.user_model import model_name
 from backproof.errors import InputError
-from backproof.models import MODELS
+from backproof.models import MODELS, Model
+from backproof.models.primitives import with_sigmoid
 from backproof.truth.formats import FORMATS
 
 START_SECONDS = 300.0  # to import a framework on a cold disk
@@ -36,6 +39,7 @@ class Task:
     dtype: str
     device: str
     arrays: Arrays
+    file: str | None = None  # of a user's derivation
     layout: str = "normal"  # the regime that lays them out in memory: a layout does not survive the way here
     steps: int = 0
     learning_rate: float = 0.0
@@ -67,7 +71,7 @@ class Failure:
 
 def evaluate(backend: Backend, task: Task) -> Evaluation:
     """Run one task on a backend, in this process."""
-    model, lay_out = MODELS[task.model], REGIMES[task.layout].layout
+    model, lay_out = _derivation(task.file) if task.file else MODELS[task.model], REGIMES[task.layout].layout
     ours = {
         name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
     }
@@ -85,6 +89,19 @@ def evaluate(backend: Backend, task: Task) -> Evaluation:
     )
     seconds = time.perf_counter() - start
     return Evaluation(loss, output, values, seconds, {str(k): str(v) for k, v in backend.settings().items()})
+
+
+@cache
+def _derivation(path: str) -> Model:
+    """A user's derivation, loaded once in this process. Array namespaces without a sigmoid are given one."""
+    from backproof.derivation.file import load as load_file
+
+    model = load_file(path).model
+
+    def loss(xp: Any, **arrays: Any) -> Any:
+        return model.loss(with_sigmoid(xp), **arrays)
+
+    return replace(model, name=model_name(path), loss=loss)
 
 
 def _plain(name: str, answer: Any) -> Tensor:

@@ -57,6 +57,7 @@ def _answers(derivation: Derivation) -> dict[str, Callable[..., Any]]:
     return {
         "trace": lambda dims: _trace(derivation, dims),
         "draw": derivation.draw,
+        "sampled": derivation.sampled,
         "gradients": lambda arrays, dtype, hand: _gradients(derivation.hand(hand, dtype), arrays, dtype),
         "complex step": lambda arrays, direction: complex_step.along(derivation.model.loss, arrays, direction),
     }

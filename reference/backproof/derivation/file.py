@@ -59,6 +59,10 @@ class Derivation:
                 raise InputError(f"sample returns {name} with NaN or Inf")
         return arrays
 
+    def sampled(self, dims: Dims, seed: int) -> list[str]:
+        """The names of the arrays that `sample` returns."""
+        return [] if self.sample is None else list(self._sampled(dims, np.random.default_rng(seed)))
+
     def _sampled(self, dims: Dims, rng: np.random.Generator) -> Arrays:
         assert self.sample is not None
         drawn = self.sample(rng, **_accepted(self.sample, dims))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproof.derivation.file import Arrays, load
+from backproof.models.primitives import with_sigmoid
 
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[4:]; from backproof.derivation.framework import serve;"
@@ -74,23 +75,13 @@ def serve(descriptor: int, name: str, path: str) -> None:
 Differentiate = Callable[[Callable[..., Any], Arrays, list[str]], Gradients]
 
 
-class _WithSigmoid:
-    """An array namespace, with the framework's sigmoid beside it."""
-
-    def __init__(self, namespace: Any, sigmoid: Any) -> None:
-        self._namespace, self.sigmoid = namespace, sigmoid
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._namespace, name)
-
-
 def _torch() -> Differentiate:
     import array_api_compat.torch as namespace
     import torch
 
     def differentiate(loss: Callable[..., Any], arrays: Arrays, names: list[str]) -> Gradients:
         tensors = {n: torch.tensor(np.asarray(a), requires_grad=n in names) for n, a in arrays.items()}
-        value = loss(_WithSigmoid(namespace, torch.sigmoid), **tensors)
+        value = loss(with_sigmoid(namespace, torch.sigmoid), **tensors)
         found = torch.autograd.grad(value, [tensors[n] for n in names], allow_unused=True, materialize_grads=True)
         return {n: g.numpy() for n, g in zip(names, found, strict=True)}
 
@@ -102,7 +93,7 @@ def _jax() -> Differentiate:
 
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_platforms", "cpu")
-    xp = _WithSigmoid(jax.numpy, jax.nn.sigmoid)
+    xp = with_sigmoid(jax.numpy, jax.nn.sigmoid)
 
     def differentiate(loss: Callable[..., Any], arrays: Arrays, names: list[str]) -> Gradients:
         ours = {n: jax.numpy.asarray(a) for n, a in arrays.items()}

@@ -19,9 +19,9 @@ _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from backproof.derivation.child
 class UserProcess:
     """A derivation file in a process of its own. Every request raises InputError where the file is at fault."""
 
-    def __init__(self, path: str, seconds: float) -> None:
+    def __init__(self, path: str, seconds: float, hint: str = "; --time-limit allows more") -> None:
         _check(path)
-        self.path, self.seconds = path, seconds
+        self.path, self.seconds, self.hint = path, seconds, hint
         self._connection, theirs = Pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path],
@@ -57,9 +57,7 @@ class UserProcess:
             self._connection.send((what, arguments))
             if not self._connection.poll(self.seconds):
                 self.stop()
-                raise InputError(
-                    f"{self.path}: {name} does not end within {self.seconds:g} s; --time-limit allows more"
-                )
+                raise InputError(f"{self.path}: {name} does not end within {self.seconds:g} s{self.hint}")
             kind, answer = self._connection.recv()
         except (EOFError, OSError):
             raise InputError(f"{self.path}: {name} ended its process ({self._death()})") from None

@@ -15,7 +15,7 @@ Dims = Mapping[str, int]
 FLOATS = ("float64", "float32", "float16")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # itself alone: a key of what is compiled for it
 class Model:
     """What a model file says, with its arrays split into `params` and data.
 
@@ -42,7 +42,7 @@ class Model:
     @property
     def letters(self) -> tuple[str, ...]:
         """The dimension letters, alphabetically but for `m`, the examples, between `n` and `k`."""
-        found = {axis for axes in self.shapes.values() for axis in axes.split() if axis.isalpha()}
+        found = {axis for axes in self.shapes.values() for axis in axes.split() if not axis.isdigit()}
         return tuple(sorted(found, key=lambda letter: ("nmk".find(letter) % 4, letter)))
 
     def shape(self, name: str, dims: Dims) -> tuple[int, ...]:
@@ -94,5 +94,5 @@ class Model:
                 raise InputError(f"{self.name}: {name} of shape {array.shape} is empty; {wanted} needs sizes >= 1")
             known, source = (int(axis), axis) if axis.isdigit() else dims.setdefault(axis, (size, name))
             if size != known:
-                because = f"{axis} = {known} by {source}" if axis.isalpha() else f"its axis {axis} is fixed"
+                because = f"{axis} = {known} by {source}" if not axis.isdigit() else f"its axis {axis} is fixed"
                 raise InputError(f"{self.name}: {name} has shape {array.shape}; it must be {wanted}, and {because}")

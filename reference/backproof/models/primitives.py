@@ -17,6 +17,23 @@ def sigmoid(z: Any, xp: Any = np) -> Any:
     return xp.where(z >= 0, 1, e) / (1 + e)
 
 
+class _WithSigmoid:
+    """An array namespace, with a sigmoid beside it."""
+
+    def __init__(self, namespace: Any, function: Any) -> None:
+        self._namespace, self.sigmoid = namespace, function
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._namespace, name)
+
+
+def with_sigmoid(xp: Any, function: Any = None) -> Any:
+    """The array namespace `xp`, with `function` as its sigmoid; by default its own, or the stable form above."""
+    if function is None and hasattr(xp, "sigmoid"):
+        return xp
+    return _WithSigmoid(xp, function or (lambda z: sigmoid(z, xp)))
+
+
 def untapped(name: str, value: Any) -> Any:
     """The default `tap` of a loss: names the intermediate `value`, and returns it as it is."""
     return value

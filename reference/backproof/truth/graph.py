@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from types import CodeType
@@ -328,10 +328,13 @@ def flatten(order: Sequence[Node]) -> list[tuple[Any, ...]]:
     return [(n.op, tuple(place[arg] for arg in n.args), n.shape, n.attributes, n.span) for n in order]
 
 
-def rebuild(rows: Iterable[tuple[Any, ...]]) -> list[Node]:
-    """The nodes that `flatten` made the rows of."""
+def rebuild(rows: Iterable[tuple[Any, ...]], given: Mapping[int, Node] | None = None) -> list[Node]:
+    """The nodes that `flatten` made the rows of, but for those `given` by place."""
     order: list[Node] = []
     for op, places, shape, attributes, span in rows:
+        if given and len(order) in given:
+            order.append(given[len(order)])
+            continue
         node = Node(op, tuple(order[i] for i in places), shape, **attributes)
         node.span = span
         order.append(node)

@@ -1,0 +1,121 @@
+"""A user's derivation file as a model of the matrix.
+
+The file's code runs in processes of its own only: here it is traced and sampled, at every shape and before any cell
+runs, so that a file at fault ends the command with one line; later the backends' processes load it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backproof.derivation.process import UserProcess
+from backproof.derivation.samples import all_dims
+from backproof.errors import InputError
+from backproof.models.model import Dims, Model
+from backproof.models.primitives import untapped
+from backproof.truth.graph import Node, rebuild
+
+SECONDS = 10.0  # what any one call into the file may take here
+DRAWS = ("normal", "sample1", "sample2")  # standard normals, or what the file's `sample` returns, for other seeds
+SCALES = {  # factors of the parameters, and of the data, that no `sample` returns: those may have to be what they are
+    f"{what}1e{exponent}": (what, 10.0**exponent) for what in ("params", "data") for exponent in (4, -4)
+}
+LAYOUTS = ("strided", "transposed", "reversed")
+
+Key = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """The loss as rows of `graph.flatten`, and the places of the loss, the arrays and the taps in them."""
+
+    rows: Sequence[tuple[Any, ...]]
+    loss: int
+    inputs: Mapping[str, int]
+    taps: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class UserModel:
+    """A derivation that was traced and sampled at `shapes`. `model.loss` replays the trace on nodes; the file's own
+    functions are elsewhere. `sampled` names the arrays that its `sample` returns."""
+
+    path: str
+    digest: str
+    model: Model
+    shapes: Sequence[Dims]
+    sampled: frozenset[str]
+    taps: frozenset[str]
+    drawn: Mapping[tuple[Key, str], Mapping[str, Any]] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: str, seed: int = 0) -> UserModel:
+        """Load, trace and sample the file, and run its gradients once a shape. Raises InputError where it is at
+        fault."""
+        with UserProcess(path, SECONDS, hint="") as user:
+            said = user.load()
+            name, params = model_name(path), tuple(said["params"])
+            outer = Model(name, said["shapes"], params, _elsewhere, _elsewhere)
+            shapes = all_dims(outer)
+            traced, drawn = {}, {}
+            for dims in shapes:
+                found = _Traced(*user.ask("trace", dims))
+                traced[tuple(outer.shape(array, dims) for array in outer.shapes)] = found
+                for offset, draw in enumerate(DRAWS):
+                    drawn[key(dims), draw] = user.ask("draw", dims, seed + offset)
+                user.ask("gradients", drawn[key(dims), DRAWS[0]], "float64", "gradients")
+            sampled = frozenset(user.ask("sampled", shapes[0], seed))
+        model = Model(name, said["shapes"], params, _replayed(traced), _elsewhere)
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return cls(str(Path(path).resolve()), digest, model, shapes, sampled, frozenset(found.taps), drawn)
+
+    def arrays(self, dims: Key, regime: str) -> dict[str, Any]:
+        """The arrays (float64) of a regime at a shape."""
+        arrays = dict(self.drawn[dims, regime if regime in DRAWS else DRAWS[0]])
+        if regime in SCALES:
+            what, factor = SCALES[regime]
+            for name in self.model.params if what == "params" else self.model.data:
+                arrays[name] = arrays[name] if name in self.sampled else arrays[name] * factor
+        return arrays
+
+    def regimes(self) -> list[str]:
+        """The draws, scales and layouts that make another problem of this file."""
+        free = {what for what in ("params", "data") if set(getattr(self.model, what)) - self.sampled}
+        return [*DRAWS, *(regime for regime, (what, _) in SCALES.items() if what in free), *LAYOUTS]
+
+
+def is_file(model: str) -> bool:
+    """Whether a model is named by its file."""
+    return model.endswith(".py") or "/" in model
+
+
+def model_name(path: str) -> str:
+    """A file's name in the matrix; its suffix tells it from the models built in."""
+    return re.sub(r"[^\w.+]", "_", Path(path).name)
+
+
+def key(dims: Dims) -> Key:
+    return tuple(dims.items())
+
+
+def _replayed(traced: Mapping[tuple[tuple[int, ...], ...], _Traced]) -> Any:
+    """A loss that makes, of nodes of one of the traced shapes, the nodes that the file's own made there."""
+
+    def loss(xp: Any, tap: Any = untapped, **arrays: Node) -> Node:
+        found = traced[tuple(array.shape for array in arrays.values())]
+        given = {place: arrays[name] for name, place in found.inputs.items()}
+        order = rebuild(found.rows, given)
+        for name, place in found.taps.items():
+            tap(name, order[place])
+        return order[found.loss]
+
+    return loss
+
+
+def _elsewhere(*_: Any, **__: Any) -> Any:
+    raise InputError("a derivation's own functions run in processes of their own")
