@@ -1,6 +1,5 @@
 """Three plots of a result: time a step against size, the roofline with the series on it, efficiency."""
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,24 +7,7 @@ from typing import Any
 import numpy as np
 
 from backproof.errors import InputError
-
-
-def needed(*files: str) -> None:
-    """InputError where matplotlib is missing, or one of `files` is no picture; asked before long work."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("a plot needs matplotlib; install 'backproof[bench]', or leave the plot out")
-    for file in files:
-        if Path(file).suffix not in (".png", ".svg"):
-            raise InputError(f"{file} is no picture; name it .png or .svg")
-
-
-def save(figure: Any, file: str) -> None:
-    """Write a figure; InputError where that fails."""
-    figure.tight_layout()
-    try:
-        figure.savefig(file, dpi=120)
-    except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}; name another file") from None
+from backproof.pictures import needed
 
 
 def check(folder: str) -> None:

@@ -12,7 +12,7 @@ from backproof.cli.parser import Parser
 from backproof.cli.terminal import activity, results_console
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
-from benchmarks import plots
+from backproof.pictures import needed, save
 
 Tell = Callable[[str], None]
 Lines = list[dict[str, Any]]
@@ -43,13 +43,15 @@ def study(
     try:
         check_writable(options.json, options.plot)
         if options.plot:
-            plots.needed(options.plot)
+            needed(options.plot)
         with activity("ceilings") as show:
             environment, lines = measure(options, lambda text: show(f"{time.monotonic() - begun:.0f} s: {text}"))
         if options.json:
             write_json(options.json, {"environment": environment, name: lines})
         if options.plot:
-            plots.save(draw(lines), options.plot)
+            figure = draw(lines)
+            figure.tight_layout()
+            save(figure, options.plot)
     except InputError as error:
         sys.stderr.write(f"benchmarks.{name}: {error}\n")
         return 2

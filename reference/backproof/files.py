@@ -38,24 +38,26 @@ def check_writable(*paths: str | None) -> None:
             raise InputError(f"two results cannot both go to {path}; name another file for one of them")
 
 
-def write(path: str, text: str) -> None:
-    """Write `text` to `path` ("-" is standard output), atomically where that is a file: whole or not at all.
+def write(path: str, content: str | bytes) -> None:
+    """Write `content`, a text in UTF-8, to `path` ("-" is standard output), atomically where that is a file: whole or
+    not at all.
 
     A link is followed; a device or pipe is written to as it is. Raises InputError where that fails.
     """
-    if path == "-":
-        sys.stdout.write(text)
+    if path == "-" and isinstance(content, str):
+        sys.stdout.write(content)
         sys.stdout.flush()
         return
+    data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
         target = Path(path).resolve()
         if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(data)
             return
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile("wb", dir=target.parent, delete=False) as file:
             temporary = Path(file.name)
-            file.write(text)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())

@@ -34,15 +34,21 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--rank-timeout", type=positive, default=300, metavar="SECONDS",
         help="how long a rank may be silent; longer than a step (default: 300)",
     )  # fmt: skip
+    parser.add_argument("--out", metavar="FILE", help="draw the loss landscape and the descent: .svg or .png")
+    parser.add_argument(
+        "--plane", metavar="pca|P,Q", help="of --out: the descent's principal plane, or two parameters as W1[0,0],b2"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from backproof.landscape import draw
     from backproof.scale.launch import launch, launched, place, tied_to_the_launcher
     from backproof.scale.member import RankFailure
 
     tied_to_the_launcher()
-    check_writable(arguments.json)
+    check_writable(arguments.json, arguments.out)
+    draw.check(arguments.out, arguments.plane)
     if arguments.model not in MODELS:
         raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
     if arguments.steps > MOST_STEPS:
@@ -71,6 +77,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
     from backproof.conformance.worker import Worker
     from backproof.descent.data import DIABETES, load
     from backproof.descent.descent import Alone, Descent, Engine, follow, prepare
+    from backproof.landscape import draw
     from backproof.scale.member import joined, own
 
     model, data = MODELS[arguments.model], load(arguments.data).standardised()
@@ -81,15 +88,21 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
         data = data.only(feature)
     problem = prepare(model, data, arguments.learning_rate, arguments.hidden, arguments.seed)
 
-    def descend(engine: Engine) -> Descent:
+    draw.check_plane(problem, arguments.plane)
+
+    def descend(engine: Engine) -> tuple[Descent, tuple[draw.Trial, ...]]:
         with bar(arguments.steps, f"{model.name} on {engine.name}") as shown:
-            return follow(engine, problem, arguments.steps, shown.advance)
+            descent = follow(engine, problem, arguments.steps, shown.advance)
+        if not arguments.out:
+            return descent, ()
+        with bar(len(draw.FACTORS), "learning rates compared") as shown:
+            return descent, draw.compare(engine, problem, shown.advance)
 
     if together:
         with joined(arguments.backend, "cpu", arguments.rank_timeout) as member:
             member.agree("data or start", problem.learning_rate, *problem.inputs.values(), *problem.start.values())
             member.place(model, own(problem.inputs, member.rank, member.size), problem.dims["m"])
-            descent, name, ranks = descend(member), member.name, member.size
+            (descent, trials), name, ranks = descend(member), member.name, member.size
             if member.rank > 0:
                 return 0
     else:
@@ -98,12 +111,20 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
             backend = worker.start()
             if "float64" not in backend.dtypes or "cpu" not in backend.devices:
                 raise InputError(f"backend {backend.name} has no float64 on a cpu; descend needs that")
-            descent, name, ranks = descend(Alone(worker, backend, problem)), backend.name, 1
+            (descent, trials), name, ranks = descend(Alone(worker, backend, problem)), backend.name, 1
         finally:
             worker.close()
     others = rivals(problem, data, arguments.steps, arguments.seed)
     told = result(problem, descent, others, name, ranks, data.features)
+    if arguments.out:
+        with bar(draw.GRID, "the loss over the plane") as shown:
+            scene = draw.scene(problem, data, descent, name, trials, arguments.plane, arguments.seed, shown.advance)
+        draw.write(scene, arguments.out)
     if arguments.json:
         write_json(arguments.json, told)
-    show(results_console(arguments.json), told, others.variance)
+    console = results_console(arguments.json)
+    show(console, told, others.variance)
+    if arguments.out:
+        rates = ", ".join(f"{trial.label} {trial.rate:.3g}" for trial in trials)
+        console.print(f"{arguments.out}: the loss landscape; learning rates compared: {rates}")
     return 0

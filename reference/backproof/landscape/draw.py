@@ -1,0 +1,35 @@
+"""`backproof descend --out`: what is needed for it, in the order it is asked for."""
+
+from pathlib import Path
+
+from backproof.descent.descent import Problem
+from backproof.errors import InputError
+from backproof.landscape.plane import plane
+from backproof.landscape.rates import FACTORS, Trial, compare
+from backproof.landscape.scene import GRID, Scene, scene
+from backproof.pictures import SUFFIXES, needed, save
+
+__all__ = ["FACTORS", "GRID", "Trial", "check", "check_plane", "compare", "scene", "write"]
+
+
+def check(out: str | None, chosen: str | None) -> None:
+    """InputError where the picture `out` could not be drawn; asked before long work."""
+    if out is None:
+        if chosen is not None:
+            raise InputError("--plane is of the picture; name one with --out FILE")
+        return
+    if Path(out).suffix not in SUFFIXES:
+        raise InputError(f"--out {out} is no picture; name it {' or '.join(SUFFIXES)}")
+    needed(out)
+
+
+def check_plane(problem: Problem, chosen: str | None) -> None:
+    """InputError where the model has no such plane; asked before long work."""
+    plane(problem.model, [problem.start], chosen)
+
+
+def write(drawn: Scene, out: str) -> None:
+    """Draw it to the file `out`. Raises InputError where that cannot be written."""
+    from backproof.landscape.picture import figure
+
+    save(figure(drawn), out)
