@@ -11,7 +11,7 @@ from backproof.landscape.scene import GRID, Floats, Scene
 LEVELS = 16
 RED, ORANGE, INK, QUIET, PALE = "#d62728", "#ff9f1c", "#1b1f24", "#57606a", "#ffffff"
 START: dict[str, Any] = dict(color=RED, markeredgecolor=PALE, markeredgewidth=1.5, zorder=7)
-GOAL: dict[str, Any] = dict(color=PALE, markeredgecolor=INK, zorder=5)
+GOAL: dict[str, Any] = dict(color=PALE, markeredgecolor=INK, zorder=6.5)
 PATH: dict[str, Any] = dict(color=ORANGE, marker="o", markeredgecolor=INK, markeredgewidth=0.5, zorder=6)
 STYLES = {  # colour, marker, line: none of them alone is the sign
     "too small": ("#7a5200", "o", "-"),

@@ -49,14 +49,15 @@ class Plane:
         return float(self.model.loss(np, **self.params(u, v), **data))
 
 
-def plane(model: Model, path: Sequence[Arrays], chosen: str | None) -> Plane:
+def plane(model: Model, path: Sequence[Arrays], chosen: str | None, through: Arrays | None = None) -> Plane:
     """The plane `chosen`: "pca" (of `path`), or two parameters as in "W1[0,0],b2"; by default the parameters
-    themselves where there are two, and "pca" otherwise. It goes through the end of the path. Raises InputError."""
-    like = path[-1]
+    themselves where there are two, and "pca" otherwise. It goes through the parameters `through`, or the end of the
+    path. Raises InputError."""
+    like = path[-1] if through is None else through
     end = pack(model, like)
     names = components(model, like)
     if chosen == PCA or (chosen is None and len(names) > 2):
-        return _principal(model, path)
+        return _principal(model, path, like)
     pair = _pair(model, names, chosen) if chosen is not None else (0, 1)
     axes = np.zeros((2, end.size))
     axes[[0, 1], pair] = 1
@@ -86,22 +87,23 @@ def _pair(model: Model, names: Sequence[str], chosen: str) -> tuple[int, int]:
     return names.index(pair[0]), names.index(pair[1])
 
 
-def _principal(model: Model, path: Sequence[Arrays]) -> Plane:
-    """The two directions in which the points of `path` vary most, each pointing from the start to the end.
+def _principal(model: Model, path: Sequence[Arrays], goal: Arrays) -> Plane:
+    """The two directions in which the points of `path` lie farthest from the goal, each pointing from the start to it.
 
     A path that is straight (or stays) has a first direction only (or none); the second is then any other.
     """
     points = np.array([pack(model, params) for params in path])
-    from_end = points - points[-1]
-    _, sizes, axes = np.linalg.svd(np.vstack([from_end, np.zeros_like(from_end[:1])]), full_matrices=False)
+    origin = pack(model, goal)
+    away = points - origin
+    _, sizes, axes = np.linalg.svd(np.vstack([away, np.zeros_like(away[:1])]), full_matrices=False)
     kept = [axis for axis, size in zip(axes[:2], sizes[:2], strict=True) if size > 1e-12 * max(sizes[0], 1e-300)]
     rng = np.random.default_rng(0)
     while len(kept) < 2:
         other = rng.standard_normal(points.shape[1])
         other -= sum((axis @ other) * axis for axis in kept)
         kept.append(other / np.linalg.norm(other))
-    along = -(from_end[0] @ np.array(kept).T)
+    along = -(away[0] @ np.array(kept).T)
     signed = np.array(kept) * np.where(along < 0, -1, 1)[:, None]
     share = sizes[:2] ** 2 / max(float((sizes**2).sum()), 1e-300)
     labels = [f"principal direction {i + 1} ({100 * s:.0f}% of the way)" for i, s in enumerate((*share, 0.0)[:2])]
-    return Plane(model, path[-1], points[-1], signed, (labels[0], labels[1]))
+    return Plane(model, goal, origin, signed, (labels[0], labels[1]))

@@ -57,10 +57,10 @@ def scene(
 ) -> Scene:
     """What to draw of a descent, on the plane `chosen` (see `plane`). `watch` is told of every row of the grid's."""
     model = descent.model
-    there = plane(model, [point.params for point in descent.path], chosen)
+    optimum, least = _optimum(descent, data)
+    there = plane(model, [point.params for point in descent.path], chosen, optimum)
     path = _projected(there, [point.params for point in descent.path])
-    optimum, least = _optimum(there, descent, data)
-    u, v = _frame(path, optimum)
+    u, v = _frame(path, path[-1] if optimum is None else there.coordinates(optimum))
     losses = np.empty((GRID, GRID))
     with np.errstate(over="ignore", invalid="ignore"):
         for i, height in enumerate(v):
@@ -72,7 +72,7 @@ def scene(
         descent, there, backend, u, v, losses, path,
         samples=_projected(there, draws),
         sample_losses=np.array([float(model.loss(np, **params, **descent.data)) for params in draws]),
-        optimum=optimum,
+        optimum=None if optimum is None else there.coordinates(optimum),
         least=least,
         trials=trials,
         trial_paths=tuple(_projected(there, [point.params for point in trial.path]) for trial in trials),
@@ -83,21 +83,20 @@ def _projected(there: Plane, path: Sequence[Arrays]) -> Floats:
     return np.array([there.coordinates(params) for params in path])
 
 
-def _optimum(there: Plane, descent: Descent, data: Data) -> tuple[Floats | None, float | None]:
-    """Where the loss is least, and that loss, by least squares. The linear network reaches that loss at many places;
-    for the sigmoid network neither is known."""
+def _optimum(descent: Descent, data: Data) -> tuple[dict[str, Any] | None, float | None]:
+    """The parameters where the loss is least, and that loss, by least squares. The linear network reaches that loss at
+    many places; for the sigmoid network neither is known."""
     if descent.model.name == "two_layer_nonlinear":
         return None, None
     w, b, least = least_squares.fit(data.X, data.y)
     if descent.model.name not in REGRESSIONS:
         return None, least
     start = descent.path[0].params
-    return there.coordinates({"w": w.reshape(np.shape(start["w"])), "b": np.float64(b)}), least
+    return {"w": w.reshape(np.shape(start["w"])), "b": np.asarray(b)}, least
 
 
-def _frame(path: Floats, optimum: Floats | None) -> tuple[Floats, Floats]:
+def _frame(path: Floats, goal: Floats) -> tuple[Floats, Floats]:
     """Coordinates along both axes: the path in view, and as much beyond its goal as before it."""
-    goal = path[-1] if optimum is None else optimum
     held = np.vstack([path, 2 * goal - path])
     low, high = held.min(axis=0), held.max(axis=0)
     size = max(float((high - low).max()), 1e-3)  # one scale on both: a gradient is at right angles to its contour
