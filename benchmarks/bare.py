@@ -1,8 +1,13 @@
-"""What the harness adds: `numpy:reference` beside the sigmoid network's equations written bare, at (4, 32, 8).
+"""What the harness adds: the sigmoid network's equations written bare, as `numpy:reference`, and as it is timed.
 
-python -m benchmarks.bare
+At (4, 32, 8), where a step is ten calls of NumPy and nothing else. `bare` has the lines alone; `reference` is the
+backend's `descend`; `timed` is what `python -m benchmarks` records of it, from a process of its own.
+
+example:
+  python -m benchmarks.bare --json bare.json
 """
 
+import argparse
 import statistics
 import sys
 import time
@@ -10,12 +15,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
 from backproof.models import MODELS, sigmoid
 from backproof_numpy import NumpyBackend
 from benchmarks.cells import Cell, arrays, rate
+from benchmarks.environment import processor
+from benchmarks.ratios import interval
+from benchmarks.study import Lines, Tell, study
+from benchmarks.table import seconds
+from benchmarks.worker import Worker
 
-STEPS, ROUNDS = 2000, 15
+STEPS, ROUNDS = 2000, 25
 
 
 def bare(X: Any, y: Any, W1: Any, b1: Any, w2: Any, b2: Any, learning_rate: float, steps: int) -> Any:
@@ -32,28 +43,63 @@ def bare(X: Any, y: Any, W1: Any, b1: Any, w2: Any, b2: Any, learning_rate: floa
     return W1, b1, w2, b2
 
 
-def main() -> None:
-    """Interleaved rounds; the ratio of the medians, and an A/A one of the bare loop."""
+def measure(options: argparse.Namespace, tell: Tell) -> tuple[dict[str, Any], Lines]:
+    """A line for every way, with its ratio to the one before it and an A/A ratio; rounds are interleaved."""
     cell = Cell("two_layer_nonlinear", (("n", 4), ("m", 32), ("k", 8)), "float64", "cpu")
     model, values, step = MODELS[cell.model], arrays(cell), rate(cell)
     params, data = {n: values[n] for n in model.params}, {n: values[n] for n in model.data}
-    runs: dict[str, Callable[[], Any]] = {
-        "bare": lambda: bare(**values, learning_rate=step, steps=STEPS),
-        "reference": lambda: NumpyBackend().descend(model, "reference", params, data, step, STEPS),
-        "bare again": lambda: bare(**values, learning_rate=step, steps=STEPS),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(ROUNDS):
-        for name, call in runs.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append((time.perf_counter() - start) / STEPS)
-    same = runs["reference"]()
-    assert all((np.asarray(a) == same[n]).all() for n, a in zip(model.params, runs["bare"](), strict=True))
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    for name, median in medians.items():
-        sys.stdout.write(f"{name}: {median * 1e6:.2f} us a step, {median / medians['bare']:.3f} x bare\n")
+    worker = Worker("numpy", 1)
+    try:
+        worker.place(cell)
+        runs: dict[str, Callable[[], Any]] = {
+            "bare": lambda: bare(**values, learning_rate=step, steps=STEPS),
+            "bare again": lambda: bare(**values, learning_rate=step, steps=STEPS),
+            "reference": lambda: NumpyBackend().descend(model, "reference", params, data, step, STEPS),
+            "timed": lambda: worker.run("reference", STEPS),
+        }
+        samples: dict[str, list[float]] = {name: [] for name in runs}
+        for number in range(ROUNDS):
+            tell(f"round {number + 1} of {ROUNDS}")
+            for name, call in runs.items():
+                start = time.perf_counter()
+                told = call()
+                taken = told if name == "timed" else time.perf_counter() - start
+                samples[name].append(taken / STEPS)
+        ends = runs["reference"](), worker.ends("reference", STEPS)
+        for name, end in zip(model.params, runs["bare"](), strict=True):
+            assert all((np.asarray(end) == other[name]).all() for other in ends), name
+    finally:
+        worker.close()
+    lines = []
+    for name, base in (("bare", None), ("bare again", "bare"), ("reference", "bare"), ("timed", "reference")):
+        median = statistics.median(samples[name])
+        line: dict[str, Any] = {"way": name, "samples": samples[name], "median": median, "against": base}
+        if base:
+            ratio = median / statistics.median(samples[base])
+            line |= {"ratio": ratio, "interval": list(interval(samples[name], samples[base]))}
+        lines.append(line)
+    return {"processor": processor(), "numpy": np.__version__}, lines
+
+
+def table(lines: Lines) -> Table:
+    """A row a way."""
+    told = Table("way", "a step", "against", "takes, of its time", "95% interval")
+    for line in lines:
+        low, high = line.get("interval", (None, None))
+        compared = (line["against"], f"{line['ratio']:.3f}", f"{low:.3f}, {high:.3f}") if line["against"] else ()
+        told.add_row(line["way"], seconds(line["median"]), *compared)
+    return told
+
+
+def draw(lines: Lines) -> Any:
+    """Every sample of every way."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 3.5))
+    axes.boxplot([[1e6 * s for s in line["samples"]] for line in lines], tick_labels=[line["way"] for line in lines])
+    axes.set(ylabel="microseconds a step")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(study("bare", __doc__, measure, table, draw))

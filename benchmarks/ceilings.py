@@ -5,8 +5,9 @@ The best of both libraries counts, with the threads that the series have.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,26 @@ STREAM = 2**28  # bytes read at once: far beyond the caches
 BLOCK = 2**18  # bytes of exponentials at once: within them
 
 
-def measure(library: str, dtype: str) -> dict[str, float]:
-    """gemm_flops_per_s, read_bytes_per_s, exp_per_s by one library; empty for a library that is not asked."""
+NAMES = ("gemm_flops_per_s", "read_bytes_per_s", "exp_per_s")
+
+
+def measure(library: str, dtype: str, names: Sequence[str] = NAMES, repeats: int = REPEATS) -> dict[str, float]:
+    """The ceilings of these names by one library, the best of `repeats`; empty for a library that is not asked."""
     if library not in ("numpy", "torch"):
         return {}
-    gemm, read, exp = _numpy(dtype) if library == "numpy" else _torch(dtype)
+    calls = dict(zip(NAMES, _calls(library, dtype), strict=True))
     size = np.dtype(dtype).itemsize
-    return {
-        "gemm_flops_per_s": 2.0 * SIDE**3 / _best(gemm),
-        "read_bytes_per_s": STREAM / _best(read),
-        "exp_per_s": 64.0 * threads() * BLOCK / size / _best(exp),
-    }
+    work = dict(zip(NAMES, (2.0 * SIDE**3, STREAM, 64.0 * threads() * BLOCK / size), strict=True))
+    return {name: work[name] / _best(calls[name], repeats) for name in names}
+
+
+@cache
+def _calls(library: str, dtype: str) -> tuple[Callable[[], Any], Callable[[], Any], Callable[[], Any]]:
+    """The routines on their arrays, each called once."""
+    calls = _numpy(dtype) if library == "numpy" else _torch(dtype)
+    for call in calls:
+        call()
+    return calls
 
 
 def threads() -> int:
@@ -35,10 +45,9 @@ def threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS", "1"))
 
 
-def _best(call: Callable[[], Any]) -> float:
-    call()
+def _best(call: Callable[[], Any], repeats: int) -> float:
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - start)

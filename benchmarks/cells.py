@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,7 @@ def work(cell: Cell) -> dict[str, float]:
     return {"flops": products * 2.0 * n * k * m, "exps": float(exponentials), "bytes": float((n + 1) * m * size)}
 
 
-def floor(cell: Cell, ceilings: dict[str, float]) -> tuple[float, str]:
+def floor(cell: Cell, ceilings: Mapping[str, float]) -> tuple[float, str]:
     """Seconds that a step takes at least, and what binds: products and exponentials share the vector units, so their
     times add; the data streams in meanwhile."""
     need = work(cell)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from backproof.cli.parser import Parser
 from benchmarks.cells import Cell
-from benchmarks.session import Run, environment
+from benchmarks.session import Run
 from benchmarks.study import Lines, Tell, study
 from benchmarks.table import seconds
 
@@ -44,7 +44,7 @@ def measure(options: argparse.Namespace, tell: Tell) -> tuple[dict[str, Any], Li
     run = Run(options.series or SERIES)
     try:
         run.measure_ceilings([options.dtype])
-        return environment(run), _lines(run, tell, options.dtype)
+        return run.environment(), _lines(run, tell, options.dtype)
     finally:
         run.close()
 

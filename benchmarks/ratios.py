@@ -30,16 +30,21 @@ def ratio(ours: Mapping[str, Any], peer: Mapping[str, Any]) -> dict[str, Any]:
     a, b = np.array(ours["samples"]), np.array(peer["samples"])
     rounds = min(len(a), len(b))
     a, b = a[:rounds], b[:rounds]
-    picks = np.random.default_rng(0).integers(0, rounds, (RESAMPLES, rounds))
-    drawn = np.median(b[picks], axis=1) / np.median(a[picks], axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
     return {
         "cell": ours["cell"],
         "best": ours["series"],
         "peer": peer["series"],
         "ratio": float(np.median(b) / np.median(a)),
-        "interval": [float(low), float(high)],
+        "interval": list(interval(b, a)),
     }
+
+
+def interval(numerators: Any, denominators: Any) -> tuple[float, float]:
+    """A 95% interval of the ratio of medians, by resampling rounds."""
+    a, b, rounds = np.asarray(numerators), np.asarray(denominators), len(numerators)
+    picks = np.random.default_rng(0).integers(0, rounds, (RESAMPLES, rounds))
+    low, high = np.quantile(np.median(a[picks], axis=1) / np.median(b[picks], axis=1), [0.025, 0.975])
+    return float(low), float(high)
 
 
 def ratios(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,19 +2,18 @@
 
 import math
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from backproof.conformance.registry import registered
 from backproof.errors import InputError
 from backproof_numpy.tiles import cores
+from benchmarks.ceilings import NAMES as CEILINGS
 from benchmarks.cells import Cell, floor, work
+from benchmarks.environment import environment
 from benchmarks.ratios import PEERS, ratio, ratios
 from benchmarks.verify import FEW, Expected
 from benchmarks.worker import Worker
@@ -57,6 +56,7 @@ class Run:
         self.series = list(series) or list(self.offered)
         self.ceilings: dict[str, dict[str, float]] = {}
         self.results: list[dict[str, Any]] = []
+        self._own: dict[str, dict[str, float]] = {}  # by cell, the ceilings in its rounds
         self.noise: dict[str, Any] = {}
         self.left_out: list[dict[str, str]] = []
         self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
@@ -98,7 +98,8 @@ class Run:
             alive.remove(entry)
             reason = f"{ROUNDS[0]} rounds of {entry.steps} steps would take longer than the cell's share of the budget"
             self.left_out.append({"cell": cell.id, "series": entry.label, "reason": reason})
-        for number in range(ROUNDS[1]):
+        looks: list[dict[str, float]] = []
+        for number in range(ROUNDS[1] if alive else 0):
             if number >= ROUNDS[0] and time.monotonic() > deadline:
                 break
             for entry in alive[number % len(alive) :] + alive[: number % len(alive)]:  # no one is always first
@@ -106,12 +107,30 @@ class Run:
                     continue
                 told(f"{cell.id}: {entry.label}, round {number + 1}")
                 entry.samples.append(entry.worker.run(entry.series, entry.steps) / entry.steps)
+            looks.append(self._look(cell))
+        own = {name: statistics.median(look[name] for look in looks) for name in (looks or [{}])[0]}
+        self._own[cell.id] = self.ceilings[cell.dtype] | own
         told(f"{cell.id}: verifying")
         self._record(cell, alive, steps)
         for entry in entries:
             if entry.failure:
                 told(entry.failure)
                 self.results.append(self._result(cell, entry, False, math.nan, math.nan))
+
+    def _look(self, cell: Cell) -> dict[str, float]:
+        """The ceilings that may bind in this cell, looked at once, as every series is in a round: what slows the
+        machine slows them too. None where calls bind."""
+        need, before = work(cell), self.ceilings[cell.dtype]
+        terms = {
+            name: need[what] / before[name] for name, what in zip(CEILINGS, ("flops", "bytes", "exps"), strict=True)
+        }
+        if floor(cell, before)[1] == "dispatch":
+            return {}
+        names = [name for name, seconds in terms.items() if seconds > max(terms.values()) / 20]
+        seen = [worker.ceilings(cell.dtype, names, 1) for worker in self.workers.values()]
+        look = {name: max(one[name] for one in seen if one) for name in names}
+        self.ceilings[cell.dtype] = {name: max(best, look.get(name, 0.0)) for name, best in before.items()}
+        return look
 
     def _entries(self, cell: Cell) -> Iterator[Entry]:
         able = [
@@ -148,9 +167,10 @@ class Run:
         """No time is published where verification fails."""
         samples = entry.samples if verified else []
         median = statistics.median(samples) if samples else None
-        least, binds = floor(cell, self.ceilings[cell.dtype])
+        ceilings = self._own.get(cell.id, self.ceilings[cell.dtype])
+        least, binds = floor(cell, ceilings)
         another = entry.series == "moments"  # the floor is of the ordinary algorithm
-        gemm = work(cell)["flops"] / self.ceilings[cell.dtype]["gemm_flops_per_s"]
+        gemm = work(cell)["flops"] / ceilings["gemm_flops_per_s"]
         return {
             "cell": cell.id,
             "model": cell.model,
@@ -163,6 +183,7 @@ class Run:
             "samples": samples,
             "median": median,
             "quartiles": statistics.quantiles(samples, n=4) if len(samples) > 1 else None,
+            "ceilings": ceilings,
             "floor": None if another else least,
             "efficiency": least / median if median and not another else None,
             "gemm_share": gemm / median if median and gemm and not another else None,
@@ -177,9 +198,12 @@ class Run:
             or (None if verified else "the parameters after the steps are beyond their bound, or it says nothing"),
         }
 
+    def environment(self) -> dict[str, Any]:
+        return environment(self.threads, self.load, self.workers)
+
     def as_json(self, partial: bool) -> dict[str, Any]:
         return {
-            "environment": environment(self),
+            "environment": self.environment(),
             "ceilings": self.ceilings,
             "noise": self.noise,
             "results": self.results,
@@ -208,34 +232,3 @@ def _warm(entry: Entry) -> None:
         entry.dispatch_seconds = max(one - entry.step_seconds, 0.0)
     except InputError as error:
         entry.failure = str(error)
-
-
-def environment(run: Run) -> dict[str, Any]:
-    """What times depend on."""
-    return {
-        "backproof": version("backproof"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": processor(),
-        "threads": run.threads,
-        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "load_at_start": run.load,
-        "utc": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
-        "backends": {
-            name: {"version": worker.description.version, "settings": worker.description.settings}
-            for name, worker in run.workers.items()
-        },
-    }
-
-
-def processor() -> str:
-    """The processor's name with its family and model, as the system tells it."""
-    told: dict[str, str] = {}
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            told.setdefault(key.strip(), value.strip())
-    except OSError:
-        return platform.processor() or platform.machine()
-    name, family, model = (told.get(key, "") for key in ("model name", "cpu family", "model"))
-    return f"{name or platform.machine()} family {family} model {model}"

@@ -44,7 +44,7 @@ def study(
         check_writable(options.json, options.plot)
         if options.plot:
             needed(options.plot)
-        with activity("ceilings") as show:
+        with activity("starting") as show:
             environment, lines = measure(options, lambda text: show(f"{time.monotonic() - begun:.0f} s: {text}"))
         if options.json:
             write_json(options.json, {"environment": environment, name: lines})

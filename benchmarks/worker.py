@@ -43,8 +43,9 @@ class Worker:
         found: dict[str, Any] = self._ask("ends", series, steps)
         return found
 
-    def ceilings(self, dtype: str) -> dict[str, float]:
-        found: dict[str, float] = self._ask("ceilings", dtype)
+    def ceilings(self, dtype: str, *look: Any) -> dict[str, float]:
+        """As `ceilings.measure` without the library."""
+        found: dict[str, float] = self._ask("ceilings", dtype, *look)
         return found
 
     def close(self) -> None:
@@ -107,5 +108,5 @@ class _Server:
         assert self._last is not None
         return {name: self.backend.to_numpy(p)[0] for name, p in self._last[1].items()}
 
-    def ceilings(self, dtype: str) -> dict[str, float]:
-        return ceilings.measure(self.backend.name, dtype)
+    def ceilings(self, dtype: str, *look: Any) -> dict[str, float]:
+        return ceilings.measure(self.backend.name, dtype, *look)
