@@ -136,7 +136,7 @@ def test_a_mistake_is_one_line_on_standard_error_and_exit_code_2(case, backproof
     assert message in err
 
 
-@pytest.mark.parametrize("command", ["", "conform", "descend", "backends"])
+@pytest.mark.parametrize("command", ["", "conform", "descend", "explain", "backends"])
 def test_help_has_an_example(command, backproof):
     code, out, _ = backproof(*command.split(), "--help")
     assert code == 0

@@ -96,7 +96,7 @@ def test_output_fits_80_columns(case, backproof, monkeypatch):
     assert not too_wide(out + err)
 
 
-@pytest.mark.parametrize("command", ["", "conform", "check", "prove", "descend", "backends"])
+@pytest.mark.parametrize("command", ["", "conform", "check", "prove", "descend", "explain", "backends"])
 def test_help_fits_80_columns(command, backproof, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = backproof(*command.split(), "--help")

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from backproof import InputError, __version__
-from backproof.cli import backends, check, conform, descend, prove
+from backproof.cli import backends, check, conform, descend, explain, prove
 from backproof.cli.parser import Parser
 
-COMMANDS = (conform, check, prove, descend, backends)
+COMMANDS = (conform, check, prove, descend, explain, backends)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

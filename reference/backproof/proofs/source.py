@@ -29,10 +29,14 @@ class Line:
     def names(self) -> set[str]:
         return {node.id for node in ast.walk(self.expression) if isinstance(node, ast.Name)}
 
-    def evaluate(self, names: Mapping[str, Any], scope: Mapping[str, Any]) -> Tensor:
+    def compute(self, names: Mapping[str, Any], scope: Mapping[str, Any]) -> Any:
         """The line's value where its variables are `names`; functions are found in `scope`."""
         code = compile(ast.Expression(self.expression), "<equation>", "eval")
-        value = eval(code, dict(scope), dict(names))
+        return eval(code, dict(scope), dict(names))
+
+    def evaluate(self, names: Mapping[str, Any], scope: Mapping[str, Any]) -> Tensor:
+        """As `compute`, of symbolic arrays."""
+        value = self.compute(names, scope)
         if not isinstance(value, Tensor):
             raise TypeError(f"{self.target} = {self.text} is no array")
         return value
@@ -44,9 +48,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Source:
-    """A model's equations: `forward` and `backward` line by line, the gradients being lines by parameter."""
+    """A model's equations: `forward` and `backward` line by line, the gradients being lines by parameter, and what
+    `loss` returns."""
 
     forward: tuple[Line, ...]
+    loss: Line
     backward: tuple[Line, ...]
     gradients: Mapping[str, Line]
     scope: Mapping[str, Any]
@@ -58,9 +64,20 @@ def read(model: Model) -> Source | None:
     try:
         forward, _ = _lines(scope["forward"])
         backward, gradients = _lines(scope["backward"])
+        loss = _returned("loss", scope["loss"])
     except (KeyError, OSError, TypeError):
         return None
-    return Source(tuple(forward), tuple(backward), gradients, scope)
+    return Source(tuple(forward), loss, tuple(backward), gradients, scope)
+
+
+def _returned(target: str, function: Callable[..., Any]) -> Line:
+    """What a function returns in its last statement."""
+    text = textwrap.dedent(inspect.getsource(function))
+    (definition,) = ast.parse(text).body
+    match getattr(definition, "body", [])[-1]:
+        case ast.Return(value=ast.expr() as value):
+            return Line(target, value, ast.get_source_segment(text, value) or ast.unparse(value))
+    raise TypeError(f"{target} does not end in a return")
 
 
 def _lines(function: Callable[..., Any]) -> tuple[list[Line], dict[str, Line]]:

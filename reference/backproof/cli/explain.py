@@ -1,0 +1,37 @@
+"""`backproof explain`: one pass through a model's equations with its numbers."""
+
+import argparse
+
+from backproof.cli.parser import Parser, add_command, natural
+from backproof.errors import InputError
+from backproof.files import check_writable, write_json
+from backproof.models import MODELS
+
+
+def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+    parser = add_command(
+        commands,
+        "explain",
+        "One real forward and backward pass: every equation, its numbers, and the certified values beside them.",
+        "backproof explain two_layer_nonlinear",
+    )
+    parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(MODELS)}")
+    parser.add_argument("--seed", type=natural, default=0, help="the seed of data and parameters (default: 0)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from backproof.cli.terminal import results_console
+    from backproof.explain.passes import as_json, one_pass
+    from backproof.explain.text import lines
+
+    check_writable(arguments.json)
+    if arguments.model not in MODELS:
+        raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
+    shown = one_pass(MODELS[arguments.model], arguments.seed)
+    if arguments.json:
+        write_json(arguments.json, as_json(shown))
+    console = results_console(arguments.json)
+    for line in lines(shown):
+        console.print(line)
+    return 0
