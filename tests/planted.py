@@ -112,6 +112,22 @@ class Chats(NumpyBackend):
 
 
 crashes, hangs, chats = Crashes(), Hangs(), Chats()
+
+
+class Coarse(NumpyBackend):
+    """Gradients whose last three bits are gone: less than the bounds allow."""
+
+    def evaluate(self, model, series, params, data):
+        loss, output, gradients = super().evaluate(model, series, params, data)
+        return loss, output, {name: self._cut(np.asarray(g)) for name, g in gradients.items()}
+
+    def _cut(self, values):
+        bits = np.finfo(values.dtype).nmant + 1 - 3
+        fraction, exponent = np.frexp(values.astype(np.float64))
+        return np.ldexp(np.rint(np.ldexp(fraction, bits)), exponent - bits).astype(values.dtype)
+
+
+coarse = Coarse()
 not_a_backend = object()
 odd_derivations = type("Odd", (NumpyBackend,), {"derivations": {"reference": "both"}})()
 

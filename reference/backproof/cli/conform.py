@@ -33,6 +33,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     parser.add_argument("--seed", type=natural, default=0, help="the seed of the cells' data (default: 0)")
     parser.add_argument("--resume", metavar="FILE", help="take decided cells from a JSON result of an interrupted run")
+    parser.add_argument(
+        "--baseline", metavar="FILE", help="an earlier run's JSON result: tell what fails anew, and what else drifted"
+    )
     parser.add_argument("--known-failures", metavar="FILE", help="cell ids (or patterns) and reasons, one a line")
     parser.add_argument("--strict", action="store_true", help="exit with 1 on INCONCLUSIVE and SKIP too")
     parser.add_argument("--junit", metavar="PATH", help="write the result as JUnit XML")
@@ -42,7 +45,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from backproof.cli.terminal import activity, results_console, track
-    from backproof.conformance import known, resume
+    from backproof.conformance import drift, drift_text, known, resume
     from backproof.conformance.decide import Report
     from backproof.conformance.power import fates, power_table
     from backproof.conformance.registry import MUTANTS
@@ -56,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         render.needed()
     failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
+    baseline = None if arguments.baseline is None else drift.load(arguments.baseline, arguments.seed)
     start = time.perf_counter()
     with activity("starting the backends, drawing the cells' data"):
         session = Session.open(
@@ -88,6 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
     mutants = fates([report for report in reports if report.cell.backend == MUTANTS])
     judged = [report for report in reports if report.cell.backend != MUTANTS]
     result = as_json(session.environment(), reports, partial, mutants, session.not_offered)
+    drifted = None if baseline is None else drift.compare(baseline, result, arguments.baseline)
+    if drifted:
+        result["drift"] = drifted.as_json()
     if arguments.json:
         write_json(arguments.json, result)
     if arguments.html:
@@ -106,6 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         *known.surprises(judged, failures),
         *power_table(mutants),
         *times(judged),
+        *(drift_text.lines(drifted) if drifted else ()),
     ]:
         console.print(line, soft_wrap=bool(getattr(line, "no_wrap", False)))  # an id is never broken
     console.print(closing(reports, time.perf_counter() - start))

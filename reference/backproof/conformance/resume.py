@@ -28,7 +28,7 @@ def load(path: str, environment: Mapping[str, Any], cells: Sequence[Cell]) -> li
             for key, value in backend.items() if name in made_in["backends"] else ():
                 _same(path, f"{name}'s {key}", made_in["backends"][name][key], value)
         for name, model in environment["models"].items():
-            _same(path, f"{name}'s code", made_in["models"].get(name, {}).get("code"), model["code"])
+            _same(path, f"{name}'s code", made_in.get("models", {}).get(name, {}).get("code"), model["code"])
         reports = [_report(cell, found[cell.id]) for cell in cells if cell.id in found]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
