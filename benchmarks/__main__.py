@@ -24,11 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--model", action="append", default=[], help="a model (default: all four)")
+    parser.add_argument(
+        "--model", action="append", default=[], help="a model, or a derivation's FILE.py (default: all four)"
+    )
     parser.add_argument("--series", action="append", default=[], help="a series as backend:name (default: all)")
     parser.add_argument("--dtype", action="append", default=[], help="float32 or float64 (default: both)")
     parser.add_argument("--device", default="cpu", help="cpu")
-    parser.add_argument("--shape", action="append", default=[], metavar="n,m,k", help="a size (default: a list)")
+    parser.add_argument(
+        "--shape", action="append", default=[], metavar="n,m,k", help="a size, or as n=4,m=32 (default: a list)"
+    )
     parser.add_argument("--budget", type=float, default=600.0, metavar="SECONDS", help="time in all (default: 600)")
     parser.add_argument("--json", metavar="FILE", help='raw samples and all else as JSON ("-": to standard output)')
     parser.add_argument("--plots", metavar="FOLDER", help="draw the plots (needs matplotlib)")

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.conformance.user_model import is_file, model_name
 from backproof.errors import InputError
 from backproof.models import MODELS
+from benchmarks import user_models
 
 SIZES = {
     "univariate": [dict(m=m) for m in (10**2, 10**4, 10**6, 2**25)],
@@ -38,6 +40,7 @@ class Cell:
     dims: tuple[tuple[str, int], ...]
     dtype: str
     device: str
+    file: str | None = None  # of a user's derivation
 
     @property
     def shape(self) -> str:
@@ -51,8 +54,8 @@ class Cell:
 def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], device: str) -> list[Cell]:
     """The cells asked for; InputError where a name or a shape is none."""
     for name in models:
-        if name not in MODELS:
-            raise InputError(f"there is no model {name}; there are {', '.join(MODELS)}")
+        if name not in MODELS and not is_file(name):
+            raise InputError(f"there is no model {name}; there are {', '.join(MODELS)}, or name a file.py")
     for dtype in dtypes:
         if dtype not in ("float64", "float32"):
             raise InputError(f"--dtype is {dtype}; it must be float64 or float32")
@@ -61,25 +64,42 @@ def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], d
     own = [_shape(text) for text in shapes]
     found = []
     for name in models or MODELS:
-        for dims in own or SIZES[name]:
-            kept = tuple((letter, dims[letter]) for letter in MODELS[name].letters)
-            found += [Cell(name, kept, dtype, device) for dtype in dtypes or ("float32", "float64")]
+        file = name if is_file(name) else None
+        letters = user_models.letters(name) if file else MODELS[name].letters
+        for dims in own or (user_models.sizes(letters) if file else SIZES[name]):
+            if missing := [letter for letter in letters if letter not in dims]:
+                wanted = ",".join(f"{letter}=SIZE" for letter in letters)
+                raise InputError(f"--shape has no {', '.join(missing)}, which {name} needs; give it as {wanted}")
+            kept = tuple((letter, dims[letter]) for letter in letters)
+            if file:
+                user_models.check(file, kept)
+            shown = model_name(name) if file else name
+            found += [Cell(shown, kept, dtype, device, file) for dtype in dtypes or ("float32", "float64")]
     return list(dict.fromkeys(found))
 
 
 def _shape(text: str) -> dict[str, int]:
+    """Sizes by letter, of "n,m,k" in this order or of "letter=size,..."."""
     try:
-        sizes = [int(size) for size in text.split(",")]
-        if len(sizes) != 3 or min(sizes) < 1:
+        named = "=" in text
+        parts = (
+            [part.partition("=")[::2] for part in text.split(",")]
+            if named
+            else zip("nmk", text.split(","), strict=True)
+        )
+        found = {letter.strip(): int(size) for letter, size in parts}
+        if min(found.values()) < 1:
             raise ValueError
     except ValueError:
-        raise InputError(f"--shape is {text!r}; it must be three whole numbers n,m,k") from None
-    return dict(zip("nmk", sizes, strict=True))
+        raise InputError(
+            f"--shape is {text!r}; it must be three whole numbers n,m,k, or letters with theirs, as n=4,m=32"
+        ) from None
+    return found
 
 
 def arrays(cell: Cell) -> dict[str, Any]:
-    """Normal data and parameters, the same in every process; y follows other parameters of the model, so that
-    there is something to descend along. Values are numbers of the cell's dtype."""
+    """Normal data and parameters of a model built in, the same in every process; y follows other parameters of the
+    model, so that there is something to descend along. Values are numbers of the cell's dtype."""
     model, dims = MODELS[cell.model], dict(cell.dims)
     rng = np.random.default_rng(zlib.crc32(cell.shape.encode()))
     drawn = {a: rng.standard_normal(model.shape(a, dims), np.float32) for a in model.shapes}
@@ -101,9 +121,12 @@ def work(cell: Cell) -> dict[str, float]:
     """The least a step needs: floating-point operations in products of matrices, exponentials, and bytes read.
 
     The sigmoid network: W1 X and dZ X^T, 2 n k m each. The linear one: W1 X alone, dZ being of rank one. The
-    regressions' products are of a matrix and a vector: what binds is reading the data once.
+    regressions' products are of a matrix and a vector: what binds is reading the data once. So it is for a user's
+    derivation, whose other work is not known.
     """
     dims, size = dict(cell.dims), np.dtype(cell.dtype).itemsize
+    if cell.file:
+        return {"flops": 0.0, "exps": 0.0, "bytes": float(user_models.data_size(cell.file, cell.dims) * size)}
     n, m, k = dims.get("n", 1), dims["m"], dims.get("k", 0)
     products = {"two_layer_nonlinear": 2, "two_layer_linear": 1}.get(cell.model, 0)
     exponentials = k * m if cell.model == "two_layer_nonlinear" else 0

@@ -16,11 +16,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 from typing import Any
 
 import numpy as np
 from rich.table import Table
+from threadpoolctl import ThreadpoolController
 
 from backproof.cli.parser import Parser
 from backproof.conformance.registry import load
@@ -54,10 +56,20 @@ def problem(n: int, m: int, condition: float) -> tuple[Floats, Floats]:
 
 def cholesky(X: Floats, y: Floats) -> Floats:
     """[w b] (1, n + 1) of the normal equations."""
-    from scipy.linalg import cho_factor, cho_solve
-
+    cho_factor, cho_solve = _scipy()
     G, r = moments(X, y)
     return np.asarray(cho_solve(cho_factor(G, check_finite=False), r.T, check_finite=False).T)
+
+
+@cache
+def _scipy() -> tuple[Any, Any]:
+    """SciPy's Cholesky, its BLAS at one thread: its threads and those of NumPy's own BLAS would wait for each other."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    for library in ThreadpoolController().lib_controllers:
+        if "scipy.libs" in library.filepath:
+            library.set_num_threads(1)
+    return cho_factor, cho_solve
 
 
 def lstsq(X: Floats, y: Floats) -> Floats:

@@ -1,13 +1,15 @@
 """Three plots of a result: time a step against size, the roofline with the series on it, efficiency."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backproof.errors import InputError
-from backproof.pictures import needed
+from backproof.pictures import needed, save
+
+MARKS = {"numpy": "o", "numba": "P", "jax": "s", "torch": "^"}
 
 
 def check(folder: str) -> None:
@@ -28,45 +30,72 @@ def draw(result: Mapping[str, Any], folder: str) -> None:
 
     timed = [r for r in result["results"] if r["verified"]]
     for name, plot in {"time": _time, "roofline": _roofline, "efficiency": _efficiency}.items():
-        figure, axes = pyplot.subplots(figsize=(9, 6))
+        figure, axes = pyplot.subplots(figsize=(10, 6))
         plot(axes, timed, result["ceilings"])
-        axes.legend(fontsize=7)
-        figure.tight_layout()
-        figure.savefig(Path(folder) / f"{name}.png", dpi=120)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+        save(figure, str(Path(folder) / f"{name}.png"))
         pyplot.close(figure)
+
+
+def _series(timed: list[Any]) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+    """The results of each series and dtype, and how they are drawn: a colour a series, a mark a backend, float64
+    hollow."""
+    from matplotlib import colormaps
+
+    names = sorted({r["series"] for r in timed})
+    for number, series in enumerate(names):
+        told = series
+        for dtype in ("float32", "float64"):
+            own = [r for r in timed if r["series"] == series and r["dtype"] == dtype]
+            style = {
+                "color": colormaps["tab20"](number % 20),
+                "marker": MARKS.get(series.partition(":")[0], "D"),
+                "fillstyle": "none" if dtype == "float64" else "full",
+                "label": told,
+            }
+            if own:
+                yield own, style
+                told = "_"  # once in the legend
 
 
 def _multiplications(r: Mapping[str, Any]) -> float:
     shape = r["shape"]
-    return float(shape["m"]) * ((shape["n"] or 1) + 1) * ((shape["k"] or 0) + 1)
+    return float(shape["m"] or 1) * ((shape["n"] or 1) + 1) * ((shape["k"] or 0) + 1)
 
 
 def _time(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
-    for series in dict.fromkeys(r["series"] for r in timed):
-        own = sorted((r for r in timed if r["series"] == series), key=_multiplications)
-        axes.loglog([_multiplications(r) for r in own], [r["median"] for r in own], "o", label=series, alpha=0.7)
-    axes.set(xlabel="size of a step: m (n + 1) (k + 1)", ylabel="seconds a step, median")
+    for own, style in _series(timed):
+        own = sorted(own, key=_multiplications)
+        axes.loglog([_multiplications(r) for r in own], [r["median"] for r in own], alpha=0.8, lw=0.8, **style)
+    axes.set(
+        xlabel="size of a step: m (n + 1) (k + 1)",
+        ylabel="seconds a step, median",
+        title="Time of a step (float64 hollow)",
+    )
 
 
 def _roofline(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
-    intensity = np.geomspace(0.1, 1e4, 50)
+    intensity = np.geomspace(0.1, 1e4, 200)
     for dtype, ceiling in ceilings.items():
         roof = np.minimum(ceiling["gemm_flops_per_s"], intensity * ceiling["read_bytes_per_s"])
-        axes.loglog(intensity, roof, label=f"roof, {dtype}")
-    for series in dict.fromkeys(r["series"] for r in timed if r["efficiency"]):
-        own = [r for r in timed if r["series"] == series and r["efficiency"]]
-        flops = [4 * r["shape"]["m"] * (r["shape"]["n"] or 1) * (r["shape"]["k"] or 1) for r in own]
-        size = [8 if r["dtype"] == "float64" else 4 for r in own]
-        read = [((r["shape"]["n"] or 1) + 1) * r["shape"]["m"] * s for r, s in zip(own, size, strict=True)]
-        rates = [f / r["median"] for f, r in zip(flops, own, strict=True)]
-        axes.loglog(np.array(flops) / np.array(read), rates, "o", label=series, alpha=0.7)
-    axes.set(xlabel="operations in products per byte of data", ylabel="operations in products a second")
+        axes.loglog(intensity, roof, "k-" if dtype == "float32" else "k:", label=f"roof, {dtype}")
+    for own, style in _series([r for r in timed if r["efficiency"]]):
+        flops = np.array([4.0 * r["shape"]["m"] * (r["shape"]["n"] or 1) * (r["shape"]["k"] or 1) for r in own])
+        size = 8 if own[0]["dtype"] == "float64" else 4
+        read = np.array([((r["shape"]["n"] or 1) + 1.0) * r["shape"]["m"] * size for r in own])
+        axes.loglog(flops / read, flops / [r["median"] for r in own], ls="", alpha=0.8, **style)
+    axes.set(
+        xlabel="operations in products per byte of data",
+        ylabel="operations in products a second",
+        title="Roofline (float64 hollow)",
+    )
 
 
 def _efficiency(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
     cells = list(dict.fromkeys(r["cell"] for r in timed))
-    for series in dict.fromkeys(r["series"] for r in timed if r["efficiency"]):
-        own = [r for r in timed if r["series"] == series and r["efficiency"]]
-        axes.plot([r["efficiency"] for r in own], [cells.index(r["cell"]) for r in own], "o", label=series, alpha=0.7)
+    for own, style in _series([r for r in timed if r["efficiency"]]):
+        axes.plot([r["efficiency"] for r in own], [cells.index(r["cell"]) for r in own], ls="", alpha=0.8, **style)
+    axes.axvline(1, color="k", lw=1)
     axes.set_yticks(range(len(cells)), cells, fontsize=7)
-    axes.set(xlabel="floor / time", xlim=(0, None))
+    axes.set(xlabel="floor / time (1: the floor)", xlim=(0, None), title="Efficiency (float64 hollow)")

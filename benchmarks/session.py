@@ -6,16 +6,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from backproof.conformance.offers import offers
 from backproof.conformance.registry import registered
 from backproof.errors import InputError
 from backproof_numpy.tiles import cores
+from benchmarks import user_models
 from benchmarks.ceilings import NAMES as CEILINGS
 from benchmarks.cells import Cell, floor, work
 from benchmarks.environment import environment
 from benchmarks.ratios import PEERS, ratio, ratios
-from benchmarks.verify import FEW, Expected
+from benchmarks.verify import Verifier
 from benchmarks.worker import Worker
 
 LEAST = 0.010  # seconds of a timed call
@@ -84,7 +87,7 @@ class Run:
             self.left_out += [{"cell": cell.id, "series": e.label, "reason": "no time was left"} for e in entries]
             return
         for worker in dict.fromkeys(e.worker for e in entries):
-            worker.place(cell)
+            worker.place(cell, user_models.start(cell.file, cell.dims)[1:] if cell.file else None)
         for entry in entries:
             told(f"{cell.id}: {entry.label} compiles")
             _warm(entry)
@@ -113,7 +116,7 @@ class Run:
         told(f"{cell.id}: verifying")
         self._record(cell, alive, steps)
         for entry in entries:
-            if entry.failure:
+            if entry.failure and not entry.label.startswith("A/A"):
                 told(entry.failure)
                 self.results.append(self._result(cell, entry, False, math.nan, math.nan))
 
@@ -136,7 +139,7 @@ class Run:
         able = [
             Entry(name, worker, series)
             for name, (worker, series) in ((name, self.offered[name]) for name in self.series)
-            if worker.description.offers(series, cell.model, cell.dtype)
+            if offers(worker.description, series, cell.model, cell.dtype, bool(cell.file))
             and worker.description.runs(series, cell.device)
         ]
         yield from able
@@ -145,17 +148,10 @@ class Run:
             yield Entry(f"A/A {twin.label}", twin.worker, twin.series)
 
     def _record(self, cell: Cell, entries: Sequence[Entry], steps: int) -> None:
-        expected: dict[int, Expected] = {}
-        told: dict[str, dict[str, Any]] = {}
+        verifier, told = Verifier(cell, steps), dict[str, dict[str, Any]]()
         for entry in entries:
-            moments = entry.series == "moments"
-            found = []
-            for count in (FEW,) if moments else (steps, FEW) if steps > FEW else (steps,):
-                if count not in expected:
-                    expected[count] = Expected(cell, count)
-                found.append(expected[count].check(entry.worker.ends(entry.series, count), moments))
-            worst = max(found, key=lambda check: check[1] / check[2])
-            told[entry.label] = self._result(cell, entry, all(check[0] for check in found), *worst[1:])
+            ends = partial(entry.worker.ends, entry.series)
+            told[entry.label] = self._result(cell, entry, *verifier.check(ends, entry.series == "moments"))
         for label, result in told.items():
             if not label.startswith("A/A"):
                 self.results.append(result)

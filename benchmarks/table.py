@@ -19,7 +19,7 @@ def rows(results: list[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
         share = r["error"] / r["bound"] if r["verified"] else None
         yield (
             r["series"],
-            seconds(r["median"]) if r["verified"] else f"not verified: {r['reason']}",
+            seconds(r["median"]) if r["verified"] else "not verified",
             _percent(r["efficiency"]),
             _percent(r["gemm_share"]),
             seconds(r["compile_seconds"]),
@@ -50,7 +50,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     for r in result["ratios"]:
         table.add_row(r["cell"], r["best"], r["peer"], _interval(r))
     yield table
-    yield from map(Text, left_out(result))
+    yield from map(Text, [*not_verified(result), *left_out(result)])
 
 
 def markdown(result: Mapping[str, Any]) -> str:
@@ -66,8 +66,14 @@ def markdown(result: Mapping[str, Any]) -> str:
         lines += [_row(row) for row in rows([r for r in result["results"] if r["cell"] == cell])]
     lines += ["", _row(["cell", "ours", "best peer", "times faster, 95% interval"]), _row(["---"] * 4)]
     lines += [_row([r["cell"], r["best"], r["peer"], _interval(r)]) for r in result["ratios"]]
-    lines += ["", *left_out(result)]
+    lines += ["", *not_verified(result), *left_out(result)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def not_verified(result: Mapping[str, Any]) -> list[str]:
+    """Why a series has no time, a line each."""
+    failed = [r for r in result["results"] if not r["verified"]]
+    return [f"not verified: {r['cell']}: {r['series']}: {r['reason']}" for r in failed]
 
 
 def left_out(result: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ sigmoid network's is followed line by line.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -24,6 +24,7 @@ from backproof.truth.rounding import ULPS, likely
 from backproof_numpy import NumpyBackend
 from benchmarks import extended
 from benchmarks.cells import Cell, arrays, rate
+from benchmarks.user_models import Certified
 
 Arrays = Mapping[str, Any]
 FEW = 3  # steps: more of them are checked too, but may settle where a wrong factor leads as well
@@ -81,6 +82,31 @@ class Expected:
             bounds = {n: math.e * self.steps * (step * gradient[n] + 3 * u * kept[n]) for n in kept}
             self._errors[u, moments] = bounds
         return self._errors[u, moments]
+
+
+class Verifier:
+    """What the series of a cell, timed in calls of `steps` steps, are held to; computed once for all of them."""
+
+    def __init__(self, cell: Cell, steps: int) -> None:
+        self.cell, self.steps = cell, steps
+        self._expected: dict[int, Expected | Certified] = {}
+
+    def check(self, ends: Callable[[int], Arrays], moments: bool) -> tuple[bool, float, float]:
+        """Whether the parameters that a series ends with, by the number of steps, are right; error and bound at the
+        worst. Many steps from moments have no bound, nor those of a user's derivation."""
+        few_alone = moments or self.cell.file or self.steps <= FEW
+        counts = (FEW if moments or self.cell.file else self.steps,) if few_alone else (self.steps, FEW)
+        found = [self._of(count).check(ends(count), moments) for count in counts]
+        worst = max(found, key=lambda check: check[1] / check[2])
+        return all(check[0] for check in found), *worst[1:]
+
+    def _of(self, steps: int) -> Expected | Certified:
+        if steps not in self._expected:
+            file = self.cell.file
+            self._expected[steps] = (
+                Certified(file, self.cell.dims, self.cell.dtype, steps) if file else Expected(self.cell, steps)
+            )
+        return self._expected[steps]
 
 
 def gradient_error(model: str, params: Arrays, data: Arrays, u: float, moments: bool) -> dict[str, Any]:

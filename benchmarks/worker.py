@@ -6,14 +6,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from backproof.conformance.registry import one_line
-from backproof.conformance.worker import introduce
+from backproof.conformance.worker import derivation, introduce
 from backproof.errors import InputError
 from backproof.models import MODELS
 from benchmarks import ceilings
 from benchmarks.cells import Cell, arrays, rate
 
 SECONDS = 300.0  # for one answer: importing and compiling included
+Start = tuple[Mapping[str, Any], float]  # arrays and a learning rate
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -29,9 +32,9 @@ class Worker:
         theirs.close()
         self.description = self._receive()
 
-    def place(self, cell: Cell) -> None:
-        """Make the cell's arrays on the device."""
-        self._ask("place", cell)
+    def place(self, cell: Cell, given: Start | None = None) -> None:
+        """Make the cell's arrays on the device: those `given`, with their learning rate, of a user's derivation."""
+        self._ask("place", cell, given)
 
     def run(self, series: str, steps: int) -> float:
         """Seconds of one descent, finished on return."""
@@ -89,11 +92,13 @@ class _Server:
         self.backend = backend
         self._last: tuple[tuple[str, int], Mapping[str, Any]] | None = None
 
-    def place(self, cell: Cell) -> None:
-        self._last, model = None, MODELS[cell.model]
-        ours = {name: self.backend.from_numpy(a, cell.dtype, cell.device) for name, a in arrays(cell).items()}
+    def place(self, cell: Cell, given: Start | None) -> None:
+        self._last, model = None, derivation(cell.file) if cell.file else MODELS[cell.model]
+        values, self.rate = given or (arrays(cell), rate(cell))
+        values = {name: np.asarray(a, cell.dtype) for name, a in values.items()}
+        ours = {name: self.backend.from_numpy(a, cell.dtype, cell.device) for name, a in values.items()}
         self.params, self.data = {n: ours[n] for n in model.params}, {n: ours[n] for n in model.data}
-        self.model, self.rate = model, rate(cell)
+        self.model = model
 
     def run(self, series: str, steps: int) -> float:
         start = time.perf_counter()

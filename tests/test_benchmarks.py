@@ -108,6 +108,59 @@ def test_the_command_writes_what_the_design_says():
     assert moments["floor"] is None
 
 
+def derivation(tmp_path, hand="w=delta @ X.T, b=delta.sum()"):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        f"""
+shapes = dict(X="d m", y="1 m", w="1 d", b="")
+params = ["w", "b"]
+
+def loss(xp, X, y, w, b):
+    return xp.mean((w @ X + b - y) ** 2)
+
+def gradients(X, y, w, b):
+    delta = 2 / X.shape[1] * (w @ X + b - y)
+    return dict({hand})
+""",
+        encoding="utf-8",
+    )
+    return str(file)
+
+
+def test_a_users_derivation_is_timed_by_hand_and_by_autodiff_and_verified(tmp_path):
+    ended = command(
+        "--model", derivation(tmp_path), "--series", "numpy:reference", "--series", "jax:loop", "--dtype", "float64",
+        "--shape", "d=4,m=64", "--budget", "2", "--json", "-",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert {r["series"]: r["verified"] for r in told["results"]} == {"numpy:reference": True, "jax:loop": True}
+    assert told["results"][0]["model"] == "mine.py"
+    assert told["results"][0]["shape"] == {"n": None, "m": 64, "k": None, "d": 4}
+    assert [(r["best"], r["peer"]) for r in told["ratios"]] == [("numpy:reference", "jax:loop")]
+
+
+def test_a_users_wrong_derivation_has_no_time(tmp_path):
+    wrong = derivation(tmp_path, hand="w=1.001 * delta @ X.T, b=delta.sum()")
+    options = ("--series", "numpy:reference", "--dtype", "float64", "--shape", "d=4,m=64", "--budget", "2")
+    ended = command("--model", wrong, *options)
+    assert ended.returncode == 1, ended.stderr
+    assert "not verified: mine.py m=64,d=4 float64 cpu: numpy:reference: the parameters after" in ended.stdout
+
+
+def test_a_users_derivation_at_fault_is_one_line(tmp_path):
+    file = derivation(tmp_path)
+    for options, message in {
+        ("--model", file, "--shape", "4,64,1"): "--shape has no d, which",
+        ("--model", file, "--shape", "d=512,m=1024"): "its steps can be verified up to",
+        ("--model", str(tmp_path / "none.py")): "none.py",
+    }.items():
+        ended = command(*options, "--series", "numpy:reference", "--budget", "2")
+        assert ended.returncode == 2, ended.stderr
+        assert message in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

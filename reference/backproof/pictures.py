@@ -27,5 +27,6 @@ def save(figure: Any, file: str) -> None:
 
     written, kind = io.BytesIO(), Path(file).suffix[1:]
     with matplotlib.rc_context({"svg.hashsalt": "backproof"}):
-        figure.savefig(written, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
+        metadata = {"Date": None} if kind == "svg" else None
+        figure.savefig(written, format=kind, dpi=DPI, metadata=metadata, bbox_inches="tight")
     write(file, written.getvalue())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,14 +54,14 @@ class UserModel:
     drawn: Mapping[tuple[Key, str], Mapping[str, Any]] = field(repr=False)
 
     @classmethod
-    def open(cls, path: str, seed: int = 0) -> UserModel:
-        """Load, trace and sample the file, and run its gradients once a shape. Raises InputError where it is at
-        fault."""
+    def open(cls, path: str, seed: int = 0, at: Callable[[Model], Sequence[Dims]] = all_dims) -> UserModel:
+        """Load, trace and sample the file at the shapes `at` chooses for its letters, and run its gradients once a
+        shape. Raises InputError where it is at fault."""
         with UserProcess(path, SECONDS, hint="") as user:
             said = user.load()
             name, params = model_name(path), tuple(said["params"])
             outer = Model(name, said["shapes"], params, _elsewhere, _elsewhere)
-            shapes = all_dims(outer)
+            shapes = at(outer)
             traced, drawn = {}, {}
             for dims in shapes:
                 found = _Traced(*user.ask("trace", dims))

@@ -71,7 +71,7 @@ class Failure:
 
 def evaluate(backend: Backend, task: Task) -> Evaluation:
     """Run one task on a backend, in this process."""
-    model, lay_out = _derivation(task.file) if task.file else MODELS[task.model], REGIMES[task.layout].layout
+    model, lay_out = derivation(task.file) if task.file else MODELS[task.model], REGIMES[task.layout].layout
     ours = {
         name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
     }
@@ -92,7 +92,7 @@ def evaluate(backend: Backend, task: Task) -> Evaluation:
 
 
 @cache
-def _derivation(path: str) -> Model:
+def derivation(path: str) -> Model:
     """A user's derivation, loaded once in this process. Array namespaces without a sigmoid are given one."""
     from backproof.derivation.file import load as load_file
 
