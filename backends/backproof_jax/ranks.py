@@ -52,7 +52,7 @@ class JaxRanks:
                 self.ranks,
                 self.rank,
                 cluster_detection_method="deactivate",
-                initialization_timeout=int(seconds),
+                initialization_timeout=max(60, int(seconds)),
                 heartbeat_timeout_seconds=2 * int(seconds) + 10,  # later than the watch's: JAX aborts with its stack
                 shutdown_timeout_seconds=int(seconds),
             )

@@ -1,6 +1,7 @@
 """`backproof descend`: gradient descent on real data, beside the closed form and random search."""
 
 import argparse
+from pathlib import Path
 
 from backproof.cli.parser import Parser, add_command, natural, positive
 from backproof.errors import InputError
@@ -38,16 +39,21 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--plane", metavar="pca|P,Q", help="of --out: the descent's principal plane, or two parameters as W1[0,0],b2"
     )
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="keep the state there, and go on from it where there is one"
+    )
+    parser.add_argument("--every", type=positive, metavar="N", help="steps between checkpoints (default: 1000)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from backproof.descent.checkpoint import Checkpoint
     from backproof.landscape import draw
     from backproof.scale.launch import launch, launched, place, tied_to_the_launcher
     from backproof.scale.member import RankFailure
 
     tied_to_the_launcher()
-    check_writable(arguments.json, arguments.out)
+    check_writable(arguments.json, arguments.checkpoint, arguments.out)
     draw.check(arguments.out, arguments.plane)
     if arguments.model not in MODELS:
         raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
@@ -56,6 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     rate = arguments.learning_rate
     if rate is not None and not 0 < rate < float("inf"):
         raise InputError(f"--learning-rate is {rate}; it must be a positive number")
+    if arguments.every is not None and arguments.checkpoint is None:
+        raise InputError("--every is for --checkpoint FILE; give that too")
+    if arguments.checkpoint is not None:
+        Checkpoint(arguments.checkpoint, 1).check()
     rank, ranks = place() or (0, 1)
     if arguments.ranks is not None and place() is None:
         return launch(arguments.argv, arguments.ranks)
@@ -75,6 +85,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
     from backproof.cli.descent_report import result, rivals, show
     from backproof.cli.terminal import bar, results_console
     from backproof.conformance.worker import Worker
+    from backproof.descent.checkpoint import Checkpoint, keeps_path
     from backproof.descent.data import DIABETES, load
     from backproof.descent.descent import Alone, Descent, Engine, follow, prepare
     from backproof.landscape import draw
@@ -89,10 +100,14 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
     problem = prepare(model, data, arguments.learning_rate, arguments.hidden, arguments.seed)
 
     draw.check_plane(problem, arguments.plane)
+    if arguments.out and arguments.checkpoint and not keeps_path(problem.start):
+        raise InputError("of so many parameters a checkpoint keeps no path for --out to draw; leave one of them out")
 
-    def descend(engine: Engine) -> tuple[Descent, tuple[draw.Trial, ...]]:
+    def descend(engine: Engine, rank: int = 0) -> tuple[Descent, tuple[draw.Trial, ...]]:
+        file = arguments.checkpoint
+        kept = None if file is None else Checkpoint(file, arguments.every or 1000, writes=rank == 0)
         with bar(arguments.steps, f"{model.name} on {engine.name}") as shown:
-            descent = follow(engine, problem, arguments.steps, shown.advance)
+            descent = follow(engine, problem, arguments.steps, shown.advance, kept)
         if not arguments.out:
             return descent, ()
         with bar(len(draw.FACTORS), "learning rates compared") as shown:
@@ -100,9 +115,12 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
 
     if together:
         with joined(arguments.backend, "cpu", arguments.rank_timeout) as member:
-            member.agree("data or start", problem.learning_rate, *problem.inputs.values(), *problem.start.values())
+            member.agree("data or start", problem.fingerprint, problem.learning_rate, *problem.start.values())
+            if arguments.checkpoint is not None:
+                file = Path(arguments.checkpoint)
+                member.agree("checkpoint", file.read_bytes() if file.is_file() else b"")
             member.place(model, own(problem.inputs, member.rank, member.size), problem.dims["m"])
-            (descent, trials), name, ranks = descend(member), member.name, member.size
+            (descent, trials), name, ranks = descend(member, member.rank), member.name, member.size
             if member.rank > 0:
                 return 0
     else:

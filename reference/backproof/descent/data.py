@@ -1,7 +1,9 @@
 """Data to descend on: the diabetes data of scikit-learn, or a user's .npz or .csv."""
 
 import csv
+import hashlib
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,16 @@ def _standardise(rows: Floats) -> Floats:
     deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True))
     constant = deviation <= 1e-12 * np.abs(rows).max(axis=1, keepdims=True)
     return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
+
+
+def digest(arrays: Mapping[str, Any]) -> str:
+    """A digest of arrays by name: names, dtypes, shapes and bytes."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        found.update(f"{name} {array.dtype.str} {np.shape(arrays[name])} ".encode())
+        found.update(array.data if array.size else b"")
+    return found.hexdigest()
 
 
 def load(source: str) -> Data:

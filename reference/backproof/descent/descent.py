@@ -1,18 +1,23 @@
 """Gradient descent in float64, by whoever makes the steps: a backend's own process, or ranks that share the columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from backproof.conformance.registry import Description
 from backproof.conformance.worker import Evaluation, Failure, Task, Worker
 from backproof.descent import least_squares
-from backproof.descent.data import Data
+from backproof.descent.data import Data, digest
 from backproof.descent.parameters import draw, largest_curvature
 from backproof.errors import InputError
 from backproof.models.model import Arrays, Model
+
+if TYPE_CHECKING:
+    from backproof.descent.checkpoint import Checkpoint
 
 LOOKS = 60  # how often the loss is looked at, ever more seldom as it settles
 STEP_SECONDS = 3600.0  # for the steps between two looks
@@ -40,6 +45,7 @@ class Problem:
     start: Mapping[str, Any]
     learning_rate: float
     stable: float | None  # 2 / lambda_max of the Hessian, where it is known
+    fingerprint: str  # of the data
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def prepare(model: Model, data: Data, learning_rate: float | None = None, hidden
     start = draw(model, dims, np.random.default_rng(seed))
     model.check(start, inputs)
     rate = good_rate(model, data, start) if learning_rate is None else learning_rate
-    return Problem(model, data.source, dims, inputs, start, rate, largest_stable_rate(model, data))
+    return Problem(model, data.source, dims, inputs, start, rate, largest_stable_rate(model, data), digest(inputs))
 
 
 def descend(
@@ -137,21 +143,41 @@ def follow(
     problem: Problem,
     steps: int,
     watch: Callable[[int], None] = lambda step: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Descent:
-    """`steps` steps from the problem's start.
+    """`steps` steps from the problem's start, or from where the checkpoint has got to.
 
     `watch` is told how many steps were made since it was last told. Raises InputError where the descent diverges.
     """
-    path = [Point(0, engine.loss(problem.start), problem.start)]
-    for goal in looks(steps):
-        current, done = path[-1].params, path[-1].step
-        values = engine.advance(current, problem.learning_rate, goal - done)
-        with np.errstate(over="ignore", invalid="ignore"):
-            path.append(Point(goal, engine.loss(values), values))
+    found = checkpoint.load(problem, engine.name) if checkpoint else None
+    path, done, current = found or ([Point(0, engine.loss(problem.start), problem.start)], 0, dict(problem.start))
+    watch(done)
+    if done > steps:
+        raise InputError(f"the checkpoint is at step {done}, beyond --steps {steps}; ask for more steps")
+    seen = looks(steps)
+    for goal in stops(done, steps, checkpoint.every if checkpoint else steps):
+        current = engine.advance(current, problem.learning_rate, goal - done)
         watch(goal - done)
-        if not path[-1].loss <= 1e3 * path[0].loss:
-            raise _diverged(engine, problem, path[-1])
+        done = goal
+        if goal in seen:
+            with np.errstate(over="ignore", invalid="ignore"):
+                path.append(Point(goal, engine.loss(current), current))
+            if not path[-1].loss <= 1e3 * path[0].loss:
+                raise _diverged(engine, problem, path[-1])
+        if checkpoint and (goal % checkpoint.every == 0 or goal == steps):
+            checkpoint.save(problem, engine.name, path, goal, current)
+    if path[-1].step != done:  # a longer descent was cut off here
+        path.append(Point(done, engine.loss(current), current))
     return Descent(problem.model, problem.inputs, problem.learning_rate, tuple(path))
+
+
+def stops(done: int, steps: int, every: int) -> Iterator[int]:
+    """The steps after `done` up to `steps` at which something is to be done: looks, and multiples of `every`."""
+    seen = [look for look in looks(steps) if look > done]
+    while done < steps:
+        done = min(seen[0], (done // every + 1) * every)
+        seen = seen[1:] if done == seen[0] else seen
+        yield done
 
 
 def looks(steps: int) -> Sequence[int]:

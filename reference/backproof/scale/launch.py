@@ -89,9 +89,9 @@ def _watched(processes: "Sequence[subprocess.Popen[Any]]") -> int:
             deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
         time.sleep(LOOK_SECONDS)
     for rank, code in enumerate(codes):
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            print(f"backproof: rank {rank} of {len(codes)} was killed by {name}; all ranks ended", file=sys.stderr)
+        if code is None or code < 0:
+            how = f"was killed by {signal.Signals(-code).name}" if code else f"did not end in {GRACE_SECONDS:g} s"
+            print(f"backproof: rank {rank} of {len(codes)} {how}; all ranks ended", file=sys.stderr)
     return max((code if code > 0 else 2 for code in codes if code), default=0)
 
 

@@ -46,7 +46,7 @@ class Member:
         return self._met(lambda: self.ranks.reduce(values))
 
     def agree(self, what: str, *values: Any) -> None:
-        """InputError where `values` (arrays, numbers, text) are not the same bits on all ranks."""
+        """InputError where `values` (arrays, numbers, text, bytes) are not the same bits on all ranks."""
         digest = hashlib.sha256()
         for value in values:
             digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())

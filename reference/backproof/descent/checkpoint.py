@@ -1,0 +1,109 @@
+"""A descent's state on disk, in the safetensors format: written whole or not at all, its checksum verified when it is
+taken up, and only for the descent that it is of."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backproof.descent.data import digest
+from backproof.descent.descent import Point, Problem
+from backproof.errors import InputError
+from backproof.files import write
+
+FORMAT = "backproof descent 1"
+MOST_KEPT = 300  # parameters, beyond which no bound on rounding looks at those of the points of the path
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file, and after how many steps (and at the end) it is written anew; rank 0 of several `writes`."""
+
+    file: str
+    every: int
+    writes: bool = True
+
+    def check(self) -> None:
+        """InputError where safetensors is missing; asked before long work."""
+        try:
+            import safetensors.numpy  # noqa: F401
+        except ModuleNotFoundError:
+            raise InputError("a checkpoint needs safetensors; install 'backproof[scale]'") from None
+
+    def save(self, problem: Problem, backend: str, path: Sequence[Point], step: int, params: Mapping[str, Any]) -> None:
+        """Write the state after `step` steps."""
+        if not self.writes:
+            return
+        from safetensors.numpy import save
+
+        tensors = {f"params.{name}": np.asarray(value) for name, value in params.items()}
+        tensors["path.step"] = np.array([point.step for point in path])
+        tensors["path.loss"] = np.array([point.loss for point in path])
+        if keeps_path(params):
+            tensors |= {f"path.{name}": np.stack([np.asarray(p.params[name]) for p in path]) for name in params}
+        metadata = _identity(problem, backend) | {"step": str(step)}
+        metadata["sha256"] = _checksum(tensors, metadata)
+        write(self.file, save(tensors, metadata))
+
+    def load(self, problem: Problem, backend: str) -> tuple[list[Point], int, dict[str, Any]] | None:
+        """The state of this descent: the path, the step and the parameters; None where there is no file yet.
+
+        Raises InputError for a file that cannot be read, is damaged, or is of another descent.
+        """
+        if not Path(self.file).exists():
+            return None
+        metadata, tensors = self._read()
+        for key, value in _identity(problem, backend).items():
+            if metadata.get(key) != value:
+                raise InputError(
+                    f"{self.file} is of another descent: {key} {metadata.get(key)}, not {value}; "
+                    "name another file, or remove it"
+                )
+        if metadata.get("sha256") != _checksum(tensors, metadata):
+            raise InputError(f"{self.file} is damaged: its checksum is not that of its contents; remove it")
+        step, params = int(metadata["step"]), {name: tensors[f"params.{name}"] for name in problem.model.params}
+        seen = zip(tensors["path.step"].tolist(), tensors["path.loss"].tolist(), strict=True)
+        path = [
+            Point(at, loss, {n: tensors[f"path.{n}"][i] for n in params} if keeps_path(params) else {})
+            for i, (at, loss) in enumerate(seen)
+        ]
+        path[0] = Point(0, path[0].loss, problem.start)
+        if path[-1].step == step:
+            path[-1] = Point(step, path[-1].loss, params)
+        return path, step, params
+
+    def _read(self) -> tuple[dict[str, str], dict[str, Any]]:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.file, "numpy") as file:
+                return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except OSError as error:
+            raise InputError(f"{self.file} cannot be read: {error.strerror or error}") from None
+        except (SafetensorError, ValueError, UnicodeDecodeError):
+            raise InputError(f"{self.file} is no safetensors file, or was cut short; remove it") from None
+
+
+def keeps_path(params: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint keeps the parameters of the path's points, not only their losses."""
+    return sum(np.size(value) for value in params.values()) <= MOST_KEPT
+
+
+def _identity(problem: Problem, backend: str) -> dict[str, str]:
+    """What two descents have in common of which one continues the other."""
+    return {
+        "format": FORMAT,
+        "model": problem.model.name,
+        "backend": backend,
+        "data": problem.fingerprint,
+        "learning_rate": float(problem.learning_rate).hex(),
+        "start": digest(problem.start),
+    }
+
+
+def _checksum(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> str:
+    told = "".join(f"{key}={metadata[key]} " for key in sorted(metadata) if key != "sha256")
+    return hashlib.sha256(f"{digest(tensors)} {told}".encode()).hexdigest()
