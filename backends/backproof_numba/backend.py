@@ -10,8 +10,7 @@ from backproof.models.model import Model
 from backproof_numba.on_tiles import FUSED
 from backproof_numba.steps import steps as compiled_steps
 from backproof_numpy import NumpyBackend
-from backproof_numpy.loops import descended
-from backproof_numpy.tiles import SMALL, Tiles
+from backproof_numpy.tiles import SMALL, Tiles, descended
 
 Arrays = Mapping[str, Any]
 

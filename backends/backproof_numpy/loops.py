@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from backproof.forms import FORMS
 from backproof.models.model import Model
 from backproof_numpy.backend import Arrays, NumpyBackend
-from backproof_numpy.tiles import Tiles
+from backproof_numpy.streaming import NumpyAlone
+from backproof_numpy.tiles import Tiles, descended
 
 
 class NumpyLoops(NumpyBackend):
@@ -50,11 +49,6 @@ class NumpyLoops(NumpyBackend):
             return descended(lambda p: form.evaluate(model, moments, p)[1], params, learning_rate, steps)
         return super().descend(model, series, params, data, learning_rate, steps)
 
-
-def descended(gradients: Any, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
-    """The parameters after `steps` steps along `gradients(params)`."""
-    current = {name: np.asarray(p) for name, p in params.items()}
-    for _ in range(steps):
-        dp = gradients(current)
-        current = {name: p - learning_rate * dp[name] for name, p in current.items()}
-    return current
+    def join(self, device: str, seconds: float) -> NumpyAlone:
+        """One rank of one, for data past memory."""
+        return NumpyAlone(self.tile, self.threads)

@@ -98,12 +98,7 @@ class Tiles:
 
     def gradients(self, params: Arrays) -> dict[str, Any]:
         """The gradients of `params` over the whole data."""
-        if not self._sums:
-            k = params["W1"].shape[0] if "W1" in params else 0
-            self._runs = self._shared(self.m * (self.n + 1) * (k + 1))
-            widest = max(stop - start for start, stop in self._runs)
-            self._columns = min(self._tile or self.way.columns(self.model, self.n, k, self.dtype), widest)
-            self._sums = [self.way.sums(self.model, self.n, k, self._columns, self.dtype) for _ in self._runs]
+        self._started(params)
 
         def over(run: tuple[int, int], sums: Sums) -> dict[str, Any]:
             sums.start(params, self.m)
@@ -113,6 +108,27 @@ class Tiles:
 
         first, *rest = self._side_by_side(over, self._sums)
         return _finished({name: sum((p[name] for p in rest), dp) for name, dp in first.items()}, params)
+
+    def _started(self, params: Arrays) -> None:
+        if not self._sums:
+            k = params["W1"].shape[0] if "W1" in params else 0
+            self._runs = self._shared(self.m * (self.n + 1) * (k + 1))
+            widest = max(stop - start for start, stop in self._runs)
+            self._columns = min(self._tile or self.way.columns(self.model, self.n, k, self.dtype), widest)
+            self._sums = [self.way.sums(self.model, self.n, k, self._columns, self.dtype) for _ in self._runs]
+
+    def loss(self, params: Arrays) -> Any:
+        """The loss of `params` over the whole data."""
+        self._started(params)
+
+        def over(run: tuple[int, int], _: None) -> Any:
+            total = 0.0
+            for start, stop in self._tiles(run):
+                tile = {name: array[:, start:stop] for name, array in self.data.items()}
+                total += float(self.model.loss(np, **params, **tile)) * (stop - start)
+            return total
+
+        return np.asarray(sum(self._side_by_side(over, [None] * len(self._runs))) / self.m)
 
     def moments(self) -> Moments:
         """The moments of the whole data."""
@@ -135,6 +151,15 @@ class Tiles:
             for run, one in zip(self._runs[1:], given[1:], strict=True)
         ]
         return [_quietly(work, self._runs[0], given[0]), *(future.result() for future in waiting)]
+
+
+def descended(gradients: Any, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
+    """The parameters after `steps` steps along `gradients(params)`."""
+    current = {name: np.asarray(p) for name, p in params.items()}
+    for _ in range(steps):
+        dp = gradients(current)
+        current = {name: p - learning_rate * dp[name] for name, p in current.items()}
+    return current
 
 
 def _total(parts: list[Moments]) -> Moments:

@@ -2,11 +2,20 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backproof.cli.parser import Parser, add_command, natural, positive
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.models import MODELS
+
+if TYPE_CHECKING:
+    from backproof.cli.descent_report import Rivals
+    from backproof.descent.descent import Descent, Engine, Problem
+    from backproof.landscape.draw import Trial
+    from backproof.scale.member import Member
+
+    Descended = tuple[Descent, tuple[Trial, ...]]
 
 MOST_STEPS = 100_000_000
 
@@ -21,7 +30,10 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(MODELS)}")
     parser.add_argument("--backend", default="numpy", help="the backend that descends (default: numpy)")
     parser.add_argument(
-        "--data", default="diabetes", help="diabetes, a .npz (X (n, m), y) or a .csv (y or the last column is y)"
+        "--data",
+        default="diabetes",
+        help="diabetes, a .npz (X (n, m), y) or a .csv (y or the last column is y); past memory: a folder of X.npy and "
+        "y.npy, a .npy (n + 1, m) whose last row is y, a .parquet, an .npz of a GiB or more",
     )
     parser.add_argument("--feature", help="use this feature alone (default for univariate on diabetes: bmi)")
     parser.add_argument("--steps", type=positive, default=5000, help="descent steps (default: 5000)")
@@ -82,62 +94,104 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _descend(arguments: argparse.Namespace, together: bool) -> int:
-    from backproof.cli.descent_report import result, rivals, show
-    from backproof.cli.terminal import bar, results_console
+    from backproof.cli.descent_report import Rivals, rivals
+    from backproof.cli.terminal import bar
     from backproof.conformance.worker import Worker
-    from backproof.descent.checkpoint import Checkpoint, keeps_path
     from backproof.descent.data import DIABETES, load
-    from backproof.descent.descent import Alone, Descent, Engine, follow, prepare
+    from backproof.descent.descent import Alone, prepare
     from backproof.landscape import draw
-    from backproof.scale.member import joined, own
+    from backproof.scale import streaming
+    from backproof.scale.columns import open_source, streamed
+    from backproof.scale.member import joined
 
-    model, data = MODELS[arguments.model], load(arguments.data).standardised()
-    feature = arguments.feature or ("bmi" if (arguments.data, model.name) == (DIABETES, "univariate") else None)
-    if feature:
-        if feature not in data.features:
-            raise InputError(f"{data.source} has no feature {feature}; it has {', '.join(data.features[:20])}")
-        data = data.only(feature)
-    problem = prepare(model, data, arguments.learning_rate, arguments.hidden, arguments.seed)
-
+    model, rate, feature = MODELS[arguments.model], arguments.learning_rate, arguments.feature
+    if streamed(arguments.data):
+        if arguments.out:
+            raise InputError(f"--out draws descents on data in memory, and {arguments.data} is read as it goes")
+        source = open_source(arguments.data)
+        source = source.only(feature) if feature else source
+        with joined(arguments.backend, "cpu", arguments.rank_timeout) as member:
+            problem, closed = streaming.prepare(member, source, model, rate, arguments.hidden, arguments.seed)
+            descent, _ = _as_one_of_all(arguments, member, problem)
+        if member.rank == 0:
+            _tell(arguments, problem, descent, Rivals(1.0, closed, None), member.name, member.size, source.features)
+        return 0
+    data = load(arguments.data).standardised()
+    feature = feature or ("bmi" if (arguments.data, model.name) == (DIABETES, "univariate") else None)
+    data = data.only(feature) if feature else data
+    problem = prepare(model, data, rate, arguments.hidden, arguments.seed)
     draw.check_plane(problem, arguments.plane)
-    if arguments.out and arguments.checkpoint and not keeps_path(problem.start):
-        raise InputError("of so many parameters a checkpoint keeps no path for --out to draw; leave one of them out")
-
-    def descend(engine: Engine, rank: int = 0) -> tuple[Descent, tuple[draw.Trial, ...]]:
-        file = arguments.checkpoint
-        kept = None if file is None else Checkpoint(file, arguments.every or 1000, writes=rank == 0)
-        with bar(arguments.steps, f"{model.name} on {engine.name}") as shown:
-            descent = follow(engine, problem, arguments.steps, shown.advance, kept)
-        if not arguments.out:
-            return descent, ()
-        with bar(len(draw.FACTORS), "learning rates compared") as shown:
-            return descent, draw.compare(engine, problem, shown.advance)
-
     if together:
         with joined(arguments.backend, "cpu", arguments.rank_timeout) as member:
-            member.agree("data or start", problem.fingerprint, problem.learning_rate, *problem.start.values())
-            if arguments.checkpoint is not None:
-                file = Path(arguments.checkpoint)
-                member.agree("checkpoint", file.read_bytes() if file.is_file() else b"")
-            member.place(model, own(problem.inputs, member.rank, member.size), problem.dims["m"])
-            (descent, trials), name, ranks = descend(member, member.rank), member.name, member.size
-            if member.rank > 0:
-                return 0
+            descent, trials = _as_one_of_all(arguments, member, problem)
+        if member.rank > 0:
+            return 0
+        name, ranks = member.name, member.size
     else:
         worker = Worker(arguments.backend)
         try:
             backend = worker.start()
             if "float64" not in backend.dtypes or "cpu" not in backend.devices:
                 raise InputError(f"backend {backend.name} has no float64 on a cpu; descend needs that")
-            (descent, trials), name, ranks = descend(Alone(worker, backend, problem)), backend.name, 1
+            descent, trials = _steps(arguments, Alone(worker, backend, problem), problem)
+            name, ranks = backend.name, 1
         finally:
             worker.close()
     others = rivals(problem, data, arguments.steps, arguments.seed)
-    told = result(problem, descent, others, name, ranks, data.features)
     if arguments.out:
         with bar(draw.GRID, "the loss over the plane") as shown:
             scene = draw.scene(problem, data, descent, name, trials, arguments.plane, arguments.seed, shown.advance)
         draw.write(scene, arguments.out)
+    _tell(arguments, problem, descent, others, name, ranks, data.features, trials)
+    return 0
+
+
+def _as_one_of_all(arguments: argparse.Namespace, member: "Member", problem: "Problem") -> "Descended":
+    """The descent by all ranks, once they agree on what they do."""
+    from backproof.scale.member import own
+
+    member.agree("data or start", problem.fingerprint, problem.learning_rate, *problem.start.values())
+    if arguments.checkpoint is not None:
+        file = Path(arguments.checkpoint)
+        member.agree("checkpoint", file.read_bytes() if file.is_file() else b"")
+    member.place(problem.model, own(problem.inputs, member.rank, member.size), problem.dims["m"])
+    return _steps(arguments, member, problem, member.rank)
+
+
+def _steps(arguments: argparse.Namespace, engine: "Engine", problem: "Problem", rank: int = 0) -> "Descended":
+    """The descent, and a few steps at other learning rates where a picture is wanted."""
+    from backproof.cli.terminal import bar
+    from backproof.descent.checkpoint import Checkpoint, keeps_path
+    from backproof.descent.descent import follow
+    from backproof.landscape import draw
+
+    file, kept = arguments.checkpoint, None
+    if file is not None:
+        if arguments.out and not keeps_path(problem.start):
+            raise InputError("of so many parameters a checkpoint keeps no path for --out to draw; leave one out")
+        kept = Checkpoint(file, arguments.every or 1000, writes=rank == 0)
+    with bar(arguments.steps, f"{problem.model.name} on {engine.name}") as shown:
+        descent = follow(engine, problem, arguments.steps, shown.advance, kept)
+    if not arguments.out:
+        return descent, ()
+    with bar(len(draw.FACTORS), "learning rates compared") as shown:
+        return descent, draw.compare(engine, problem, shown.advance)
+
+
+def _tell(
+    arguments: argparse.Namespace,
+    problem: "Problem",
+    descent: "Descent",
+    others: "Rivals",
+    name: str,
+    ranks: int,
+    features: tuple[str, ...],
+    trials: "tuple[Trial, ...]" = (),
+) -> None:
+    from backproof.cli.descent_report import result, show
+    from backproof.cli.terminal import results_console
+
+    told = result(problem, descent, others, name, ranks, features)
     if arguments.json:
         write_json(arguments.json, told)
     console = results_console(arguments.json)
@@ -145,4 +199,3 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
     if arguments.out:
         rates = ", ".join(f"{trial.label} {trial.rate:.3g}" for trial in trials)
         console.print(f"{arguments.out}: the loss landscape; learning rates compared: {rates}")
-    return 0

@@ -36,8 +36,10 @@ def result(
 ) -> dict[str, Any]:
     """The descent as `--json` has it."""
     steps, variance = descent.end.step, others.variance
-    with bar(len(descent.path), "bounding the rounding") as shown:
-        bound = parameter_bound(descent, shown.advance)
+    bound = None
+    if not problem.streamed:
+        with bar(len(descent.path), "bounding the rounding") as shown:
+            bound = parameter_bound(descent, shown.advance)
     return {
         "model": problem.model.name,
         "backend": backend,

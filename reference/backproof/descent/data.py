@@ -31,7 +31,9 @@ class Data:
         return replace(self, X=_standardise(self.X), y=_standardise(self.y))
 
     def only(self, feature: str) -> "Data":
-        """With this feature alone."""
+        """With this feature alone. Raises InputError where there is none of that name."""
+        if feature not in self.features:
+            raise InputError(f"{self.source} has no feature {feature}; it has {', '.join(self.features[:20])}")
         row = self.features.index(feature)
         return replace(self, X=self.X[row : row + 1], features=(feature,))
 
@@ -65,7 +67,9 @@ def load(source: str) -> Data:
     elif Path(source).suffix == ".csv":
         data = _csv(source)
     else:
-        raise InputError(f"{source}: data is {DIABETES!r}, a .npz or a .csv file")
+        raise InputError(
+            f"{source}: data is {DIABETES!r}, a .npz or a .csv file (past memory .npy, .parquet, a folder)"
+        )
     if data.X.size == 0:
         raise InputError(f"{source}: there are no examples or no features")
     if data.X.shape[1] == 1:

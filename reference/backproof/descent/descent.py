@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backproof.descent.checkpoint import Checkpoint
 
 LOOKS = 60  # how often the loss is looked at, ever more seldom as it settles
+LOOKS_PAST_MEMORY = 12  # where a look is a pass over data that is read anew
 STEP_SECONDS = 3600.0  # for the steps between two looks
 TOLD = 100  # draws of random search between two words about it
 REGRESSIONS = ("univariate", "multivariate")
@@ -46,6 +47,11 @@ class Problem:
     learning_rate: float
     stable: float | None  # 2 / lambda_max of the Hessian, where it is known
     fingerprint: str  # of the data
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the data is read tile by tile, rather than arrays in memory."""
+        return not all(isinstance(array, np.ndarray) for array in self.inputs.values())
 
 
 @dataclass(frozen=True)
@@ -154,8 +160,8 @@ def follow(
     watch(done)
     if done > steps:
         raise InputError(f"the checkpoint is at step {done}, beyond --steps {steps}; ask for more steps")
-    seen = looks(steps)
-    for goal in stops(done, steps, checkpoint.every if checkpoint else steps):
+    seen = looks(steps, LOOKS_PAST_MEMORY if problem.streamed else LOOKS)
+    for goal in stops(done, seen, checkpoint.every if checkpoint else steps):
         current = engine.advance(current, problem.learning_rate, goal - done)
         watch(goal - done)
         done = goal
@@ -171,18 +177,19 @@ def follow(
     return Descent(problem.model, problem.inputs, problem.learning_rate, tuple(path))
 
 
-def stops(done: int, steps: int, every: int) -> Iterator[int]:
-    """The steps after `done` up to `steps` at which something is to be done: looks, and multiples of `every`."""
-    seen = [look for look in looks(steps) if look > done]
-    while done < steps:
-        done = min(seen[0], (done // every + 1) * every)
-        seen = seen[1:] if done == seen[0] else seen
+def stops(done: int, seen: Sequence[int], every: int) -> Iterator[int]:
+    """The steps after `done`, up to the last of `seen`, at which something is to be done: those of `seen`, and
+    multiples of `every`."""
+    left = [look for look in seen if look > done]
+    while left:
+        done = min(left[0], (done // every + 1) * every)
+        left = left[1:] if done == left[0] else left
         yield done
 
 
-def looks(steps: int) -> Sequence[int]:
-    """The steps after which the loss is looked at; the last is `steps`."""
-    found: list[int] = np.unique(np.geomspace(1, steps, LOOKS).round().astype(int)).tolist()
+def looks(steps: int, number: int = LOOKS) -> list[int]:
+    """The steps after which the loss is looked at, some `number`; the last is `steps`."""
+    found: list[int] = np.unique(np.geomspace(1, steps, number).round().astype(int)).tolist()
     return found
 
 

@@ -65,10 +65,15 @@ class Member:
             raise RankFailure(f"rank {self.rank} of {self.size}: {what}: {told}") from None
 
 
-def own(columns: Mapping[str, np.ndarray[Any, Any]], rank: int, ranks: int) -> dict[str, np.ndarray[Any, Any]]:
-    """A rank's share of the columns: as even as can be, none where there are more ranks than columns."""
-    m = columns["y"].shape[1]
-    return {name: array[:, m * rank // ranks : m * (rank + 1) // ranks] for name, array in columns.items()}
+def own(columns: Mapping[str, Any], rank: int, ranks: int) -> dict[str, Any]:
+    """A rank's share of the columns, arrays or `Columns`: as even as can be, none where there are more ranks."""
+    return {name: share(array, rank, ranks) for name, array in columns.items()}
+
+
+def share(array: Any, rank: int, ranks: int) -> Any:
+    """A rank's share of one of them."""
+    start, stop = (array.shape[1] * r // ranks for r in (rank, rank + 1))
+    return array[:, start:stop] if isinstance(array, np.ndarray) else array.between(start, stop)
 
 
 @contextmanager
@@ -92,6 +97,8 @@ def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
             member = Member(spec, join(device, seconds), backend.name)
         except Exception as error:
             raise RankFailure(f"the ranks do not come together within {seconds:g} s: {one_line(error)}") from None
+        if member.size != (place() or (0, 1))[1]:
+            raise InputError(f"backend {backend.name} offers no ranks; torch and jax do")
         member.agree("backend", spec, device)
     try:
         yield member

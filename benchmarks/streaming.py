@@ -1,0 +1,156 @@
+"""Descent on data larger than caches, and than memory: its own memory stays, at a share of the rate of the page cache.
+
+    python -m benchmarks.streaming --size 1 --size 8 --json benchmarks/results/streaming.json
+
+Every size is written to a file, read by a process of its own that descends on it, measured, and removed.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backproof.errors import InputError
+from backproof.files import check_writable, write_json
+from backproof.models import MODELS
+from backproof.scale import streaming
+from backproof.scale.columns import open_source
+from backproof.scale.member import Member, own
+from backproof_numpy.streaming import NumpyAlone
+from backproof_numpy.tiles import cores
+
+FEATURES = 8
+CHUNK = 2**22  # bytes read at once where the page cache is measured
+WRITTEN = 2**20  # values written at once
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0])
+    parser.add_argument("--size", type=float, action="append", help="GB of data (default: 1, 2, 4 and 8)")
+    parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data is written")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps (default: 5)")
+    parser.add_argument("--model", default="multivariate", choices=["multivariate", "two_layer_nonlinear"])
+    parser.add_argument("--json", metavar="FILE", help="write the result there")
+    parser.add_argument("--watch", metavar="FILE", help="descend on this file alone, and print what was seen as JSON")
+    arguments = parser.parse_args()
+    try:
+        if arguments.watch:
+            print(json.dumps(watched(arguments.watch, arguments.model, arguments.steps)))
+        else:
+            _compare(arguments)
+    except InputError as error:
+        parser.exit(2, f"benchmarks.streaming: {error}\n")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    check_writable(arguments.json)
+    results = []
+    for size in arguments.size or [1, 2, 4, 8]:
+        with _file(arguments.folder, int(size * 1e9)) as file:
+            line = [sys.executable, "-m", "benchmarks.streaming", "--watch", file, "--model", arguments.model]
+            told = subprocess.run([*line, "--steps", str(arguments.steps)], capture_output=True, text=True, check=False)
+        if told.returncode:
+            raise InputError(f"{size:g} GB: {told.stderr.strip()[-300:]}")
+        found = json.loads(told.stdout)
+        results.append(found)
+        step, cache = found["step_bytes_per_s"] / 1e9, found["cache_bytes_per_s"] / 1e9
+        memory = f"{found['bytes'] / 1e9:5.2f} GB: {found['anonymous_bytes'] / 2**20:4.0f} MiB of its own"
+        print(f"{memory}, {step:.2f} GB/s a step, page cache {cache:.2f} GB/s ({step / cache:.0%})", flush=True)
+    if arguments.json:
+        environment = {"threads": cores(), "numpy": np.__version__, "load": os.getloadavg()[0]}
+        write_json(arguments.json, {"environment": environment, "results": results})
+
+
+@contextmanager
+def _file(folder: str, size: int) -> Iterator[str]:
+    """An .npy of FEATURES + 1 rows, of some `size` bytes, removed in the end. InputError where the disk has no room."""
+    if shutil.disk_usage(folder).free < 1.1 * size:
+        raise InputError(f"{folder} has no {size / 1e9:.1f} GB left; name another --folder, or smaller sizes")
+    m, rng = size // (8 * (FEATURES + 1)), np.random.default_rng(0)
+    with tempfile.NamedTemporaryFile(suffix=".npy", dir=folder) as file:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (FEATURES + 1, m)}
+        np.lib.format.write_array_header_2_0(file, header)
+        for _ in range(FEATURES + 1):
+            for start in range(0, m, WRITTEN):
+                file.write(rng.random(min(WRITTEN, m - start)).data)
+        file.flush()
+        yield file.name
+
+
+def watched(file: str, model: str, steps: int) -> dict[str, Any]:
+    """Descend on `file` in this process: peak RssAnon, bytes a second of a step, and of the page cache before and
+    after."""
+    member, source = Member("numpy", NumpyAlone(), "numpy"), open_source(file)
+    size, before, seconds = os.path.getsize(file), cache_rate(file), []
+    with anonymous() as peak:
+        problem, _ = streaming.prepare(member, source, MODELS[model], None, 8, 0)
+        member.place(problem.model, own(problem.inputs, 0, 1), problem.dims["m"])
+        params = dict(problem.start)
+        for _ in range(steps):
+            start = time.perf_counter()
+            params = member.advance(params, problem.learning_rate, 1)
+            seconds.append(time.perf_counter() - start)
+    return {
+        "model": model, "bytes": size, "examples": problem.dims["m"], "anonymous_bytes": peak[0],
+        "cache_bytes_per_s": max(before, cache_rate(file)), "step_seconds": seconds,
+        "step_bytes_per_s": size / statistics.median(seconds),
+    }  # fmt: skip
+
+
+def cache_rate(file: str) -> float:
+    """Bytes a second at which `read` brings the file from the page cache (or the disk) into a buffer that is used
+    again and again: the best of two passes, with a thread a core."""
+    size, threads = os.path.getsize(file), cores()
+
+    def read(part: int) -> None:
+        buffer = memoryview(bytearray(CHUNK))
+        with open(file, "rb", buffering=0) as handle:
+            handle.seek(size * part // threads)
+            while handle.tell() < size * (part + 1) // threads and handle.readinto(buffer):
+                pass
+
+    rates = []
+    for _ in range(2):
+        start = time.perf_counter()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(read, range(threads)))
+        rates.append(size / (time.perf_counter() - start))
+    return max(rates)
+
+
+@contextmanager
+def anonymous() -> Iterator[list[int]]:
+    """The peak, in its only element, of this process's anonymous memory in bytes: mapped files are not ours."""
+    peak, over = [0], threading.Event()
+
+    def look() -> None:
+        while True:
+            text = Path("/proc/self/status").read_text(encoding="ascii")
+            peak[0] = max(peak[0], 1024 * int(text.partition("RssAnon:")[2].split()[0]))
+            if over.wait(0.01):
+                return
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
