@@ -31,6 +31,14 @@ IN_CONTENTS = re.compile(r'<span class="md-ellipsis">.*?</span>', re.DOTALL)
 INLINE = re.compile(r"\\(\()(.*?)\\\)", re.DOTALL)
 
 
+def on_config(config):
+    """A guide that `nav` does not name comes after those it names."""
+    guides = next(section["Guides"] for section in config.nav if "Guides" in section)
+    named = str(config.nav)
+    guides += [page.name for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in named]
+    return config
+
+
 def on_files(files, config):
     """The pages of PAGES that are made from files elsewhere."""
     for source, page in PAGES.items():
