@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--budget", type=float, default=600.0, metavar="SECONDS", help="time in all (default: 600)")
     parser.add_argument("--json", metavar="FILE", help='raw samples and all else as JSON ("-": to standard output)')
+    parser.add_argument("--html", metavar="FILE", help="write the result as a page to look at (needs backproof[html])")
     parser.add_argument("--plots", metavar="FOLDER", help="draw the plots (needs matplotlib)")
     options = parser.parse_args(argv)
     try:
@@ -47,7 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if not options.budget > 0:
         raise InputError(f"--budget is {options.budget}; it must be a positive number of seconds")
-    check_writable(options.json)
+    check_writable(options.json, options.html)
+    if options.html:
+        from benchmarks import page
+
+        page.needed()
     if options.plots:
         from benchmarks import plots
 
@@ -76,7 +81,9 @@ def _run(options: argparse.Namespace) -> int:
         write_json(options.json, result)
     if options.plots:
         plots.draw(result, options.plots)
-    console = results_console(options.json)
+    if options.html:
+        page.save(result, options.html)
+    console = results_console(options.json, options.html)
     for part in tables(result):
         console.print(part)
     failed = [r for r in run.results if not r["verified"]]

@@ -2,6 +2,7 @@
 
 import shutil
 from contextlib import contextmanager
+from html.parser import HTMLParser
 
 import pytest
 
@@ -49,6 +50,9 @@ class Seen:
             place.scroll_into_view_if_needed()
             self.page.wait_for_function("chart => chart.querySelector('.main-svg')", arg=place)
 
+    def address(self):
+        return self.page.evaluate("location.href")
+
     def texts(self, selector):
         return [text.strip() for text in self.page.locator(selector).all_text_contents()]
 
@@ -60,6 +64,30 @@ def opened(started, url, **how):
         yield seen
     finally:
         seen.context.close()
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, and the text of each kind of tag."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.inside, self.text = [], [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.inside and self.inside.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        for tag in set(self.inside):
+            self.text[tag] = self.text.get(tag, "") + data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
 
 
 FOCUSABLE = "a[href], button, input, select, summary, [tabindex='0']"

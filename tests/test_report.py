@@ -4,10 +4,9 @@ import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import pytest
-from tests.pages import browser, opened, unreached
+from tests.pages import Outline, browser, opened, unreached
 
 from backproof.report import render
 from backproof.report.conform import cell_link, page
@@ -58,30 +57,6 @@ def file(result, tmp_path_factory):
 def started():
     with browser() as one:
         yield one
-
-
-class Outline(HTMLParser):
-    """Tags with their attributes, and the text of each kind of tag."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.inside, self.text = [], [], {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.inside.append(tag)
-
-    def handle_endtag(self, tag):
-        while self.inside and self.inside.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        for tag in set(self.inside):
-            self.text[tag] = self.text.get(tag, "") + data
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -201,18 +176,18 @@ def test_filters_are_in_the_address_and_back(started, file, result):
         assert found.text_content().startswith(f"{failed} of {len(result['cells'])} cells")
         assert set(seen.texts("#list .cell .verdict")) == {"✗ FAIL"}
         seen.page.get_by_label("text", exact=True).fill("TRANSPOSED")
-        assert seen.page.url.endswith("?verdict=fail&text=TRANSPOSED")
+        assert seen.address().endswith("?verdict=fail&text=TRANSPOSED")
         few = seen.texts("#list .small")
         assert 0 < len(few) < failed
         assert all("transposed" in text for text in few)
-        again = seen.page.url
+        again = seen.address()
         seen.page.get_by_role("button", name="Clear").click()
         seen.page.wait_for_function("() => location.search === ''")
         assert found.text_content().startswith(f"{len(judged)} of")
         seen.go(again)
         assert seen.texts("#list .small") == few
         seen.page.locator(".matrix .place").first.click()
-        assert "backend=numpy&model=two_layer_nonlinear#cells" in seen.page.url
+        assert "backend=numpy&model=two_layer_nonlinear#cells" in seen.address()
         assert seen.page.evaluate("document.activeElement.id") == "cells"
         seen.page.get_by_label("backend", exact=True).select_option("mutants")
         assert not seen.logged
@@ -239,7 +214,7 @@ def test_an_opened_cell_says_why_with_numbers(started, file, result):
         button = seen.page.locator(".open[aria-expanded=true]")
         button.press("Enter")
         assert seen.page.locator(".opened").count() == 0
-        assert "#" not in seen.page.url
+        assert "#" not in seen.address()
 
 
 def test_the_keyboard_reaches_everything(started, file):

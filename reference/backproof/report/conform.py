@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from backproof.conformance.offers import NotOffered
 from backproof.conformance.registry import MUTANTS
+from backproof.conformance.table import gaps
 from backproof.report.render import HERE, render
 from backproof.report.why import share, tensors, why, worst
 from backproof.truth.formats import FORMATS
@@ -25,6 +27,7 @@ def page(result: Mapping[str, Any], notes: Sequence[str] = (), seconds: float | 
     """
     cells = result["cells"]
     judged = [cell for cell in cells if cell["backend"] != MUTANTS]
+    lacking = [NotOffered(**gap) for gap in result.get("not_offered", [])]
     mutated = [cell for cell in cells if cell["backend"] == MUTANTS]
     return render(
         "conform.html.j2",
@@ -32,12 +35,14 @@ def page(result: Mapping[str, Any], notes: Sequence[str] = (), seconds: float | 
         {
             "cells": [_packed(cell) for cell in cells],
             "specs": {name: backend["spec"] for name, backend in result["environment"]["backends"].items()},
+            "files": {name: file["path"] for name, file in result["environment"].get("models", {}).items()},
             "hidden": MUTANTS if judged else None,
         },
         counts=_counts(judged),
         total=len(judged),
         known=_known(judged),
-        matrix=_matrix(judged),
+        matrix=_matrix(judged, lacking),
+        gaps=[line.plain for line in gaps(lacking)],
         findings=_findings(judged),
         options={key: list(dict.fromkeys(cell[key] for cell in cells)) for key in FILTERS},
         precision=_precision(judged),
@@ -96,11 +101,12 @@ def _counts(cells: Cells) -> list[tuple[str, int]]:
     return [(verdict, counts[verdict]) for verdict in GRAVEST if counts[verdict]]
 
 
-def _matrix(cells: Cells) -> dict[str, dict[str, dict[str, Any] | None]]:
-    """By backend, then by model: counts, and the cell with the largest error over its bound."""
+def _matrix(cells: Cells, lacking: Sequence[NotOffered]) -> dict[str, dict[str, dict[str, Any] | None]]:
+    """By backend, then by model: counts, and the cell with the largest error over its bound; None: not offered."""
     models = list(dict.fromkeys(cell["model"] for cell in cells))
     matrix: dict[str, dict[str, dict[str, Any] | None]] = {}
-    for backend in dict.fromkeys(cell["backend"] for cell in cells):
+    without = [gap.backend for gap in lacking if gap.model and not gap.series]
+    for backend in dict.fromkeys([*(cell["backend"] for cell in cells), *without]):
         row = matrix[backend] = {}
         for model in models:
             own = [cell for cell in cells if (cell["backend"], cell["model"]) == (backend, model)]

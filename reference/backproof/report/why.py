@@ -75,6 +75,8 @@ def _departs(cell: Cell, deciding: Tensors) -> Iterator[str]:
     for reason in dict.fromkeys(j["reason"] for j in deciding.values()):
         same = {name: j for name, j in deciding.items() if j["reason"] == reason}
         yield f"{_names(same)}: {reason}."
+        texts = dict.fromkeys(j["diagnosis"]["text"] for j in same.values() if j["diagnosis"])
+        yield from (f"It looks like this: {text}." for text in texts if text not in reason)
         name = max(same, key=lambda name: share(same[name]) or 0.0)
         yield from _hides(same) if all(map(_hidden, same.values())) else _numbers(name, same[name])
     others = [name for name in tensors(cell) if name not in deciding]

@@ -15,6 +15,17 @@ async function unpacked(id) {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 
+// A page's own beginning, once its data are unpacked.
+async function begin(shown) {
+  try {
+    shown(JSON.parse(await unpacked("data")));
+    document.documentElement.dataset.ready = "yes"; // for tests
+  } catch (error) {
+    byId("main").prepend(element("p", { class: "notice" }, `The page's data cannot be unpacked here; a browser of 2023 or later can (${error}).`));
+    throw error;
+  }
+}
+
 function figure(number, digits = 3) {
   if (number === null || number === undefined) return "";
   const value = Number(number);
