@@ -48,8 +48,8 @@ class TorchLoops(TorchBackend):
     hand-derived equations, eager; `fused`: a whole step of them compiled; `tf32`, `compile-tf32`: `eager` and `compile`
     in TF32."""
 
-    series = ("eager", "func", "compile", "manual", "fused", "tf32", "compile-tf32")
-    costly = ("compile", "fused", "compile-tf32")
+    series: tuple[str, ...] = ("eager", "func", "compile", "manual", "fused", "tf32", "compile-tf32")
+    costly: tuple[str, ...] = ("compile", "fused", "compile-tf32")
     on: Mapping[str, tuple[str, ...]] = {"tf32": ("cuda",), "compile-tf32": ("cuda",)}
     dtypes_of: Mapping[str, tuple[str, ...]] = {"tf32": ("float32",), "compile-tf32": ("float32",)}
     products: Mapping[str, str] = {"tf32": "tf32", "compile-tf32": "tf32"}
@@ -87,6 +87,11 @@ class TorchLoops(TorchBackend):
     def join(self, device: str, seconds: float) -> TorchRanks:
         """Take this process's place among several (see `ranks`)."""
         return TorchRanks(device, seconds)
+
+
+def compiled_step(model: Model, params: Tensors, data: Tensors) -> Any:
+    """The whole step of `compile`: (model, params, data, rate) -> params."""
+    return _compiled(_step, model.name, "compile", _key(data, params))
 
 
 def _step(model: Model, params: Tensors, data: Tensors, rate: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,36 @@
+"""The kernels' other paths, which shapes alone choose, made to take the small cells too (TRITON_INTERPRET=1)."""
+
+from backproof_torch import TorchGPU
+from backproof_torch.kernels import network, regressions, small, steps
+
+SERIES = ("triton", "triton-tf32")
+
+
+class OneProgram(TorchGPU):
+    """As it is: K steps in one program."""
+
+    name, series, costly = "one-program", SERIES, ()
+
+
+class TwoStages(TorchGPU):
+    """Programs share the columns; a second stage adds up their sums."""
+
+    name, series, costly = "two-stages", SERIES, ()
+
+    def __init__(self):
+        super().__init__()
+        small.MOST = 0
+        regressions.TILE, regressions.WIDEST = 64, 8
+        network.tile = lambda n, k, precision: (32, 16, 16)
+
+
+class Products(TorchGPU):
+    """The sigmoid network as two products of matrices."""
+
+    name, series, costly = "products", SERIES, ()
+
+    def __init__(self):
+        super().__init__()
+        small.MOST = 0
+        network.FITS.update(ieee=0, tf32=0)
+        steps.SHARE = 16
