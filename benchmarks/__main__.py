@@ -10,6 +10,7 @@ from backproof.cli.parser import Parser
 from backproof.cli.terminal import activity, results_console
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
+from benchmarks import cuda
 from benchmarks.cells import Cell, cells, work
 from benchmarks.session import Run
 from benchmarks.table import tables
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--series", action="append", default=[], help="a series as backend:name (default: all)")
     parser.add_argument("--dtype", action="append", default=[], help="float32 or float64 (default: both)")
-    parser.add_argument("--device", default="cpu", help="cpu")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
         "--shape", action="append", default=[], metavar="n,m,k", help="a size, or as n=4,m=32 (default: a list)"
     )
@@ -61,17 +62,21 @@ def _run(options: argparse.Namespace) -> int:
     start = time.monotonic()
     run, interrupted = Run(options.series), False
     try:
-        dtypes = list(dict.fromkeys(cell.dtype for cell in planned))
+        if options.device == "cuda":
+            cuda.needed(run.workers)
+        precisions = list(dict.fromkeys(cell.precision for cell in planned))
         with activity("ceilings") as show:
             begun = time.monotonic()
-            run.measure_ceilings(dtypes)
+            run.measure_ceilings(precisions, options.device)
             end = start + options.budget - (time.monotonic() - begun)  # they are measured again
             for number, cell in enumerate(planned):
                 head = f"[{number + 1}/{len(planned)}, {end - time.monotonic():.0f} s left]"
                 share = _weight(cell) / sum(map(_weight, planned[number:]))
                 tell = partial(_tell, show, head)
                 run.measure(cell, share * (end - time.monotonic()), tell)
-            run.measure_ceilings(dtypes)  # a machine that was busy the first time is not its own ceiling
+            run.measure_ceilings(
+                precisions, options.device
+            )  # a machine that was busy the first time is not its own ceiling
     except KeyboardInterrupt:
         interrupted = True
     finally:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import cuda
+
 REPEATS = 8
 SIDE = 2048  # of the square products
 STREAM = 2**28  # bytes read at once: far beyond the caches
@@ -21,8 +23,14 @@ BLOCK = 2**18  # bytes of exponentials at once: within them
 NAMES = ("gemm_flops_per_s", "read_bytes_per_s", "exp_per_s")
 
 
-def measure(library: str, dtype: str, names: Sequence[str] = NAMES, repeats: int = REPEATS) -> dict[str, float]:
-    """The ceilings of these names by one library, the best of `repeats`; empty for a library that is not asked."""
+def measure(
+    library: str, dtype: str, device: str = "cpu", names: Sequence[str] = NAMES, repeats: int = REPEATS
+) -> dict[str, float]:
+    """The ceilings of these names by one library, the best of `repeats`; empty for a library that is not asked. On a
+    GPU `dtype` may be "tf32", and exponentials are no ceiling."""
+    if device == "cuda":
+        looks = cuda.ceilings(library, dtype)
+        return {name: max(look() for _ in range(repeats)) for name, look in looks.items() if name in names}
     if library not in ("numpy", "torch"):
         return {}
     calls = dict(zip(NAMES, _calls(library, dtype), strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 from backproof.conformance.user_model import is_file, model_name
 from backproof.errors import InputError
 from backproof.models import MODELS
-from benchmarks import user_models
+from benchmarks import cuda, user_models
 
 SIZES = {
     "univariate": [dict(m=m) for m in (10**2, 10**4, 10**6, 2**25)],
@@ -41,6 +41,12 @@ class Cell:
     dtype: str
     device: str
     file: str | None = None  # of a user's derivation
+    products: str | None = None  # the precision of products of matrices, where it is lower on purpose
+
+    @property
+    def precision(self) -> str:
+        """By which ceilings are known."""
+        return self.products or self.dtype
 
     @property
     def shape(self) -> str:
@@ -48,7 +54,7 @@ class Cell:
 
     @property
     def id(self) -> str:
-        return f"{self.model} {self.shape} {self.dtype} {self.device}"
+        return " ".join(filter(None, (self.model, self.shape, self.dtype, self.products, self.device)))
 
 
 def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], device: str) -> list[Cell]:
@@ -59,14 +65,15 @@ def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], d
     for dtype in dtypes:
         if dtype not in ("float64", "float32"):
             raise InputError(f"--dtype is {dtype}; it must be float64 or float32")
-    if device != "cpu":
-        raise InputError(f"--device is {device}; the ceilings are measured on cpu only, so far")
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"--device is {device}; it must be cpu or cuda")
+    sizes = cuda.SIZES if device == "cuda" else SIZES
     own = [_shape(text) for text in shapes]
     found = []
     for name in models or MODELS:
         file = name if is_file(name) else None
         letters = user_models.letters(name) if file else MODELS[name].letters
-        for dims in own or (user_models.sizes(letters) if file else SIZES[name]):
+        for dims in own or (user_models.sizes(letters) if file else sizes[name]):
             if missing := [letter for letter in letters if letter not in dims]:
                 wanted = ",".join(f"{letter}=SIZE" for letter in letters)
                 raise InputError(f"--shape has no {', '.join(missing)}, which {name} needs; give it as {wanted}")
@@ -75,6 +82,8 @@ def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], d
                 user_models.check(file, kept)
             shown = model_name(name) if file else name
             found += [Cell(shown, kept, dtype, device, file) for dtype in dtypes or ("float32", "float64")]
+            if device == "cuda" and "float32" in (dtypes or ("float32",)) and "k" in letters and not file:
+                found.append(Cell(shown, kept, "float32", device, products="tf32"))
     return list(dict.fromkeys(found))
 
 
@@ -137,7 +146,8 @@ def floor(cell: Cell, ceilings: Mapping[str, float]) -> tuple[float, str]:
     """Seconds that a step takes at least, and what binds: products and exponentials share the vector units, so their
     times add; the data streams in meanwhile."""
     need = work(cell)
-    gemm, exp = need["flops"] / ceilings["gemm_flops_per_s"], need["exps"] / ceilings["exp_per_s"]
+    gemm = need["flops"] / ceilings["gemm_flops_per_s"]
+    exp = need["exps"] / ceilings["exp_per_s"] if "exp_per_s" in ceilings else 0.0  # on a GPU they add nothing
     read = need["bytes"] / ceilings["read_bytes_per_s"]
     least = max(gemm + exp, read)
     terms = {"gemm": gemm, "exp": exp, "bandwidth": read}

@@ -7,7 +7,12 @@ import numpy as np
 
 from backproof.errors import InputError
 
-PEERS = ("jax:jit", "jax:loop", "torch:eager", "torch:func", "torch:compile")  # the autodiff a user would write
+# fmt: off
+PEERS = (
+    "jax:jit", "jax:loop", "torch:eager", "torch:func", "torch:compile",
+    "torch:cudagraph", "jax:tf32", "torch:tf32", "torch:compile-tf32",
+)  # the autodiff a user would write
+# fmt: on
 OURS = (
     "numpy:reference",
     "numpy:tiled",
@@ -15,10 +20,12 @@ OURS = (
     "jax:manual",
     "torch:manual",
     "torch:fused",
+    "torch:triton",
+    "torch:triton-tf32",
 )  # hand-derived, same algorithm
 LIKEWISE = ("numpy:tiled", "numba:fused")  # told even where another of ours is faster
 RESAMPLES = 2000
-ALIKE = ("model", "shape", "dtype", "device", "threads")
+ALIKE = ("model", "shape", "dtype", "device", "products", "threads")
 
 
 def ratio(ours: Mapping[str, Any], peer: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from backproof.conformance.offers import offers
 from backproof.conformance.registry import registered
 from backproof.errors import InputError
 from backproof_numpy.tiles import cores
-from benchmarks import user_models
+from benchmarks import cuda, user_models
 from benchmarks.ceilings import NAMES as CEILINGS
 from benchmarks.cells import Cell, floor, work
 from benchmarks.environment import environment
@@ -62,24 +62,35 @@ class Run:
         self._own: dict[str, dict[str, float]] = {}  # by cell, the ceilings in its rounds
         self.noise: dict[str, Any] = {}
         self.left_out: list[dict[str, str]] = []
+        self.clocks: list[dict[str, Any]] = []  # of a GPU, before and after every cell
         self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
     def close(self) -> None:
         for worker in self.workers.values():
             worker.close()
 
-    def measure_ceilings(self, dtypes: Sequence[str]) -> None:
+    def measure_ceilings(self, precisions: Sequence[str], device: str = "cpu") -> None:
         """The best of every library asked, and of every time asked."""
-        for dtype in dtypes:
-            best = self.ceilings.setdefault(dtype, {})
+        for precision in precisions:
+            best = self.ceilings.setdefault(precision, {})
             for worker in self.workers.values():
-                for name, value in worker.ceilings(dtype).items():
+                for name, value in worker.ceilings(precision, device).items():
                     best[name] = max(best.get(name, 0.0), value)
         if not all(self.ceilings.values()):
             self.close()
-            raise InputError("the ceilings are measured by numpy and torch; name a series of one of them too")
+            asked = "numpy and torch" if device == "cpu" else "torch"
+            raise InputError(f"the ceilings are measured by {asked}; name a series of it too")
 
     def measure(self, cell: Cell, seconds: float, told: Callable[[str], None]) -> None:
+        """As `_measure`; on a GPU, with its clocks before and after."""
+        if cell.device != "cuda":
+            return self._measure(cell, seconds, told)
+        before = cuda.clocks()
+        self._measure(cell, seconds, told)
+        self.clocks.append({"cell": cell.id, "before": before, "after": cuda.clocks()})
+        return None
+
+    def _measure(self, cell: Cell, seconds: float, told: Callable[[str], None]) -> None:
         """Warm, choose the steps of a call, time in interleaved rounds for about `seconds`, verify, record."""
         deadline = time.monotonic() + seconds
         entries = list(self._entries(cell))
@@ -112,7 +123,7 @@ class Run:
                 entry.samples.append(entry.worker.run(entry.series, entry.steps) / entry.steps)
             looks.append(self._look(cell))
         own = {name: statistics.median(look[name] for look in looks) for name in (looks or [{}])[0]}
-        self._own[cell.id] = self.ceilings[cell.dtype] | own
+        self._own[cell.id] = self.ceilings[cell.precision] | own
         told(f"{cell.id}: verifying")
         self._record(cell, alive, steps)
         for entry in entries:
@@ -123,16 +134,18 @@ class Run:
     def _look(self, cell: Cell) -> dict[str, float]:
         """The ceilings that may bind in this cell, looked at once, as every series is in a round: what slows the
         machine slows them too. None where calls bind."""
-        need, before = work(cell), self.ceilings[cell.dtype]
+        need, before = work(cell), self.ceilings[cell.precision]
         terms = {
-            name: need[what] / before[name] for name, what in zip(CEILINGS, ("flops", "bytes", "exps"), strict=True)
+            name: need[what] / before[name]
+            for name, what in zip(CEILINGS, ("flops", "bytes", "exps"), strict=True)
+            if name in before
         }
         if floor(cell, before)[1] == "dispatch":
             return {}
         names = [name for name, seconds in terms.items() if seconds > max(terms.values()) / 20]
-        seen = [worker.ceilings(cell.dtype, names, 1) for worker in self.workers.values()]
+        seen = [worker.ceilings(cell.precision, cell.device, names, 1) for worker in self.workers.values()]
         look = {name: max(one[name] for one in seen if one) for name in names}
-        self.ceilings[cell.dtype] = {name: max(best, look.get(name, 0.0)) for name, best in before.items()}
+        self.ceilings[cell.precision] = {name: max(best, look.get(name, 0.0)) for name, best in before.items()}
         return look
 
     def _entries(self, cell: Cell) -> Iterator[Entry]:
@@ -141,6 +154,7 @@ class Run:
             for name, (worker, series) in ((name, self.offered[name]) for name in self.series)
             if offers(worker.description, series, cell.model, cell.dtype, bool(cell.file))
             and worker.description.runs(series, cell.device)
+            and worker.description.products.get(series) == cell.products
         ]
         yield from able
         twin = next((e for e in able if e.label in PEERS[1:]), able[0] if able else None)
@@ -163,7 +177,7 @@ class Run:
         """No time is published where verification fails."""
         samples = entry.samples if verified else []
         median = statistics.median(samples) if samples else None
-        ceilings = self._own.get(cell.id, self.ceilings[cell.dtype])
+        ceilings = self._own.get(cell.id, self.ceilings[cell.precision])
         least, binds = floor(cell, ceilings)
         another = entry.series == "moments"  # the floor is of the ordinary algorithm
         gemm = work(cell)["flops"] / ceilings["gemm_flops_per_s"]
@@ -173,6 +187,7 @@ class Run:
             "series": entry.label.removeprefix("A/A "),
             "dtype": cell.dtype,
             "device": cell.device,
+            "products": cell.products,
             "shape": {"n": None, "m": None, "k": None} | dict(cell.dims),
             "threads": self.threads,
             "steps": entry.steps,
@@ -205,6 +220,7 @@ class Run:
             "results": self.results,
             "ratios": ratios(self.results),
             "left_out": self.left_out,
+            **({"clocks": self.clocks} if self.clocks else {}),
             "partial": partial,
         }
 

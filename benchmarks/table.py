@@ -10,6 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.cuda import throttled
+
 HEADINGS = ("series", "time a step", "of the floor", "of GEMM", "compile", "dispatch", "error / bound")
 
 
@@ -50,23 +52,24 @@ def tables(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     for r in result["ratios"]:
         table.add_row(r["cell"], r["best"], r["peer"], _interval(r))
     yield table
-    yield from map(Text, [*not_verified(result), *left_out(result)])
+    yield from map(Text, [*not_verified(result), *left_out(result), *throttled(result.get("clocks", []))])
 
 
 def markdown(result: Mapping[str, Any]) -> str:
     """The same as Markdown."""
     lines = []
     for dtype, ceiling in result["ceilings"].items():
+        exp = f", {ceiling['exp_per_s'] / 1e9:.2f} G exp/s" if "exp_per_s" in ceiling else ""
         lines.append(
             f"Ceilings, {dtype}: {ceiling['gemm_flops_per_s'] / 1e9:.0f} GFLOP/s, read "
-            f"{ceiling['read_bytes_per_s'] / 1e9:.1f} GB/s, {ceiling['exp_per_s'] / 1e9:.2f} G exp/s."
+            f"{ceiling['read_bytes_per_s'] / 1e9:.1f} GB/s{exp}."
         )
     for cell in dict.fromkeys(r["cell"] for r in result["results"]):
         lines += ["", f"**{headline(cell, result)}**", "", _row(HEADINGS), _row(["---"] * len(HEADINGS))]
         lines += [_row(row) for row in rows([r for r in result["results"] if r["cell"] == cell])]
     lines += ["", _row(["cell", "ours", "best peer", "times faster, 95% interval"]), _row(["---"] * 4)]
     lines += [_row([r["cell"], r["best"], r["peer"], _interval(r)]) for r in result["ratios"]]
-    lines += ["", *not_verified(result), *left_out(result)]
+    lines += ["", *not_verified(result), *left_out(result), *throttled(result.get("clocks", []))]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import InputError
 from backproof.forms import FORMS
 from backproof.models import MODELS
-from backproof.truth.formats import FORMATS
+from backproof.models.model import Model
+from backproof.truth.formats import FORMATS, PRODUCTS
 from backproof.truth.rounding import ULPS, likely
 from backproof_numpy import NumpyBackend
 from benchmarks import extended
@@ -28,6 +30,7 @@ from benchmarks.user_models import Certified
 
 Arrays = Mapping[str, Any]
 FEW = 3  # steps: more of them are checked too, but may settle where a wrong factor leads as well
+CUT = 8.0  # times a root mean square: of 2^24 normal errors the largest is below 6 of them
 COARSEST = 0.5  # of a tensor's whole change: a bound above it would let a wrong factor through
 
 
@@ -52,12 +55,13 @@ class Expected:
         else:
             self.ends = NumpyBackend().descend(self.model, "reference", self.start, self.data, rate(cell), steps)
             self.u = FORMATS["float64"].u
-        self._errors: dict[tuple[float, bool], dict[str, Any]] = {}
+        self._errors: dict[tuple[float, bool, str | None], dict[str, Any]] = {}
 
     def check(self, ends: Arrays, moments: bool) -> tuple[bool, float, float]:
         """Whether every component is within its bound; error and bound at the worst. Of a few steps, every tensor
         must resolve a fault too: many steps may settle, and their bound does not."""
-        mine, theirs = self._bound(FORMATS[self.cell.dtype].u, moments), self._bound(self.u, False)
+        mine = self._bound(FORMATS[self.cell.dtype].u, moments, self.cell.products)
+        theirs = self._bound(self.u, False)
         worst, verified = (0.0, 0.0, 1.0), True
         for name in self.model.params:
             bound = mine[name] + theirs[name]
@@ -74,14 +78,17 @@ class Expected:
             worst = max(worst, (float(error[at] / bound[at]), float(error[at]), float(bound[at])))
         return verified, worst[1], worst[2]
 
-    def _bound(self, u: float, moments: bool) -> dict[str, Any]:
-        if (u, moments) not in self._errors:
+    def _bound(self, u: float, moments: bool, products: str | None = None) -> dict[str, Any]:
+        if (u, moments, products) not in self._errors:
             step = rate(self.cell)
             gradient = gradient_error(self.cell.model, self.start, self.data, u, moments)
+            if products:
+                more = cut_error(self.model, self.start, self.data, products)
+                gradient = {name: error + more[name] for name, error in gradient.items()}
             kept = {n: np.maximum(np.abs(self.start[n]), np.abs(self.ends[n])) for n in self.start}
             bounds = {n: math.e * self.steps * (step * gradient[n] + 3 * u * kept[n]) for n in kept}
-            self._errors[u, moments] = bounds
-        return self._errors[u, moments]
+            self._errors[u, moments, products] = bounds
+        return self._errors[u, moments, products]
 
 
 class Verifier:
@@ -123,6 +130,34 @@ def gradient_error(model: str, params: Arrays, data: Arrays, u: float, moments: 
     else:
         total = MODELS[model].gradients(**absolute)
     return {name: likely(count, u) * np.abs(value) for name, value in total.items()}
+
+
+class _Chopped(np.ndarray[Any, Any]):
+    """An array of float64 whose products of matrices take their factors in TF32, chopped."""
+
+    def __matmul__(self, other: Any) -> Any:
+        chop = PRODUCTS["tf32"].chop
+        return (chop(np.asarray(self)) @ chop(np.asarray(other))).view(_Chopped)
+
+
+def cut_error(model: Model, params: Arrays, data: Arrays, products: str) -> dict[str, Any]:
+    """What factors in TF32 may change in every component of the gradients, beside all rounding: CUT times the root
+    mean square, over its row and over its tensor, of what it is where they are chopped and all else is float64.
+
+    A bound a priori for this many sums says nothing; this one is of the very data, and chopped factors err alike, so
+    no other way of cutting does worse in the mean.
+    """
+    if products != "tf32":
+        raise InputError(f"products in {products} cannot be verified; in tf32 they can")
+    exact = model.gradients(**params, **data)
+    views = {name: np.asarray(a, np.float64).view(_Chopped) for name, a in {**params, **data}.items()}
+    cut = model.gradients(**views)
+    found = {}
+    for name, value in exact.items():
+        square = np.square(np.asarray(cut[name]) - np.asarray(value))
+        row = np.sqrt(square.mean(axis=-1, keepdims=True)) if square.ndim else np.sqrt(square)
+        found[name] = CUT * (row + np.sqrt(square.mean()))
+    return found
 
 
 def _sigmoid_network(X: Any, y: Any, W1: Any, b1: Any, w2: Any, b2: Any, u: float) -> dict[str, Any]:

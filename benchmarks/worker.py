@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from backproof.conformance.registry import one_line
 from backproof.conformance.worker import derivation, introduce
 from backproof.errors import InputError
 from backproof.models import MODELS
-from benchmarks import ceilings
+from benchmarks import ceilings, cuda
 from benchmarks.cells import Cell, arrays, rate
 
 SECONDS = 300.0  # for one answer: importing and compiling included
@@ -46,9 +46,9 @@ class Worker:
         found: dict[str, Any] = self._ask("ends", series, steps)
         return found
 
-    def ceilings(self, dtype: str, *look: Any) -> dict[str, float]:
+    def ceilings(self, precision: str, device: str = "cpu", *look: Any) -> dict[str, float]:
         """As `ceilings.measure` without the library."""
-        found: dict[str, float] = self._ask("ceilings", dtype, *look)
+        found: dict[str, float] = self._ask("ceilings", precision, device, *look)
         return found
 
     def close(self) -> None:
@@ -87,6 +87,12 @@ def _serve(connection: Any, spec: str) -> None:
             connection.send(InputError(f"{backend.name}: {name}: {one_line(error)}"))
 
 
+def _by_the_host(call: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    returned = call()
+    return time.perf_counter() - start, returned
+
+
 class _Server:
     def __init__(self, backend: Any) -> None:
         self.backend = backend
@@ -99,11 +105,12 @@ class _Server:
         ours = {name: self.backend.from_numpy(a, cell.dtype, cell.device) for name, a in values.items()}
         self.params, self.data = {n: ours[n] for n in model.params}, {n: ours[n] for n in model.data}
         self.model = model
+        self.timed = (cuda.timer(self.backend.name) if cell.device == "cuda" else None) or _by_the_host
 
     def run(self, series: str, steps: int) -> float:
-        start = time.perf_counter()
-        ends = self.backend.descend(self.model, series, self.params, self.data, self.rate, steps)
-        seconds = time.perf_counter() - start
+        seconds, ends = self.timed(
+            lambda: self.backend.descend(self.model, series, self.params, self.data, self.rate, steps)
+        )
         self._last = ((series, steps), ends)
         return seconds
 
@@ -113,5 +120,5 @@ class _Server:
         assert self._last is not None
         return {name: self.backend.to_numpy(p)[0] for name, p in self._last[1].items()}
 
-    def ceilings(self, dtype: str, *look: Any) -> dict[str, float]:
-        return ceilings.measure(self.backend.name, dtype, *look)
+    def ceilings(self, precision: str, device: str = "cpu", *look: Any) -> dict[str, float]:
+        return ceilings.measure(self.backend.name, precision, device, *look)

@@ -60,7 +60,16 @@ def test_the_floor_is_the_larger_of_arithmetic_and_reading():
 
 
 def result(series, samples, **changed):
-    told = {"series": series, "cell": "c", "model": "m", "shape": {}, "dtype": "float32", "device": "cpu", "threads": 2}
+    told = {
+        "series": series,
+        "cell": "c",
+        "model": "m",
+        "shape": {},
+        "dtype": "float32",
+        "device": "cpu",
+        "products": None,
+        "threads": 2,
+    }
     return told | {"samples": samples, "median": float(np.median(samples)), "verified": True} | changed
 
 
@@ -69,7 +78,7 @@ def test_a_ratio_has_an_interval_and_is_refused_across_unlike_settings():
     found = ratio(ours, peer)
     assert found["ratio"] == pytest.approx(2)
     assert found["interval"][0] <= 2 <= found["interval"][1]
-    for key, other in {"dtype": "float64", "threads": 1, "device": "cuda"}.items():
+    for key, other in {"dtype": "float64", "threads": 1, "device": "cuda", "products": "tf32"}.items():
         with pytest.raises(InputError, match=f"{key} differs"):
             ratio(ours, peer | {key: other})
 
@@ -167,7 +176,8 @@ def test_a_users_derivation_at_fault_is_one_line(tmp_path):
         (["--model", "resnet"], "there is no model resnet"),
         (["--dtype", "int8"], "--dtype is int8"),
         (["--shape", "4,x,8"], "--shape is '4,x,8'"),
-        (["--device", "cuda"], "--device is cuda"),
+        (["--device", "tpu"], "--device is tpu"),
+        (["--device", "cuda", "--series", "numpy:tiled"], "no cuda device: none of numpy finds one here"),
         (["--budget", "0"], "--budget is 0"),
         (["--json", "no/such/folder/x"], "cannot be written"),
         (["--series", "numpy:fast"], "there is no series numpy:fast"),
