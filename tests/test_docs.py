@@ -25,6 +25,7 @@ NOT_RUN = {
     "mkdocs serve": "never ends; .ci/run and tests/test_site.py build the site",
     "backproof conform": "the whole matrix: tests/test_matrix.py runs its cells",
     "backproof conform --backend mutants": "minutes: tests/test_planted_errors.py and test_matrix.py measure power",
+    "backproof conform *--capabilities docs/capabilities.md": "the whole matrix: tests/test_capabilities.py",
     "backproof conform --*.json": "the whole matrix, twice: tests/test_drift.py compares smaller ones",
     "*--device *": "asks for a GPU: tests/test_gpu.py",
     "backproof prove": "tests/test_proofs.py proves them all",
@@ -32,6 +33,11 @@ NOT_RUN = {
     "*--ranks *": "several processes: tests/test_ranks.py runs them",
     "torchrun *": "many hosts: tests/test_ranks.py runs it on this one",
     "JAX_COORDINATOR_ADDRESS=*": "many hosts: tests/test_ranks.py runs it on this one",
+}
+# Documents whose blocks are run elsewhere.
+FOLLOWED = {
+    "docs/writing-a-backend.md": "tests/test_writing_a_backend.py: installs what it shows",
+    "docs/findings.md": "tests/test_findings.py: of the versions it names",
 }
 WITHOUT_PARSER = {"benchmarks.table"}  # takes one file
 
@@ -76,9 +82,10 @@ def test_commands_parse(place, command, monkeypatch, capsys):
         pytest.fail(f"{place}: {capsys.readouterr().err}")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
-def test_blocks_run(document, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FOLLOWED])
+def test_blocks_run(name, tmp_path, monkeypatch):
     """In order, in one folder, as a reader would."""
+    document = ROOT / name
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     printed = None  # by the block before

@@ -95,8 +95,11 @@ def test_a_new_failure_is_told_and_exits_1(backproof, tmp_path):
     assert "cells gone: 1 of other" in out
     known = tmp_path / "known.txt"
     known.write_text("*-numpy-drop_two:* halved on purpose\n")
-    code, out, _ = backproof("conform", *planted, "--cells", "quick", "--baseline", old, "--known-failures", known)
+    page = tmp_path / "r.html"
+    again = ["--baseline", old, "--known-failures", known, "--html", page]
+    code, out, _ = backproof("conform", *planted, "--cells", "quick", *again)
     assert code == 0
+    assert "new failures (7):" in page.read_text()
     assert "known failure, halved on purpose" in out
 
 

@@ -1,7 +1,10 @@
 """`backproof conform`: the conformance matrix."""
 
 import argparse
+import shlex
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from backproof.cli.parser import Parser, add_command, natural
 from backproof.errors import InputError
@@ -38,6 +41,11 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     parser.add_argument("--known-failures", metavar="FILE", help="cell ids (or patterns) and reasons, one a line")
     parser.add_argument("--strict", action="store_true", help="exit with 1 on INCONCLUSIVE and SKIP too")
+    parser.add_argument(
+        "--capabilities",
+        metavar="FILE.md|FILE.json",
+        help="write which backend passes which model in which dtype on which device, as a table to publish",
+    )
     parser.add_argument("--junit", metavar="PATH", help="write the result as JUnit XML")
     parser.add_argument("--html", metavar="FILE", help="write the result as a page to look at (needs backproof[html])")
     parser.set_defaults(run=run)
@@ -55,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.conformance.table import closing, findings, gaps, headings, table, times
     from backproof.report import render
 
-    check_writable(arguments.json, arguments.junit, arguments.html)
+    check_writable(arguments.json, arguments.junit, arguments.html, arguments.capabilities)
+    if arguments.capabilities and not arguments.capabilities.endswith((".md", ".json")):
+        raise InputError(f"--capabilities is {arguments.capabilities}; its name must end in .md or .json")
     if arguments.html is not None:
         render.needed()
     failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
@@ -101,7 +111,11 @@ def run(arguments: argparse.Namespace) -> int:
         from backproof.report.conform import page
 
         utc = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        write(arguments.html, page(result, known.surprises(judged, failures), time.perf_counter() - start, utc))
+        told = [*gaps(session.not_offered), *(drift_text.lines(drifted) if drifted else ())]
+        notes = [*(line.plain for line in told), *known.surprises(judged, failures)]
+        write(arguments.html, page(result, notes, time.perf_counter() - start, utc))
+    if arguments.capabilities:
+        _publish(arguments, result)
     if arguments.junit:
         write(arguments.junit, as_junit(reports))
     if judged:
@@ -124,6 +138,26 @@ def run(arguments: argparse.Namespace) -> int:
     if any(not fate.killed or fate.errors for fate in mutants):
         return 1
     return _exit_code(summary(judged), arguments.strict) if judged else 0
+
+
+def _publish(arguments: argparse.Namespace, result: Mapping[str, Any]) -> None:
+    from backproof.conformance.capabilities import as_json, as_markdown
+
+    asked = {option: getattr(arguments, option) for option in ("backend", "model", "dtype")}
+    words = [
+        "backproof",
+        "conform",
+        *(w for option, names in asked.items() for n in names or () for w in (f"--{option}", n)),
+    ]
+    defaults = {"device": "cpu", "cells": "default", "seed": 0}
+    for option, default in defaults.items():
+        value = getattr(arguments, option)
+        words += [f"--{option}", str(value)] if value != default else []
+    command = shlex.join([*words, "--capabilities", arguments.capabilities])
+    if arguments.capabilities.endswith(".md"):
+        write(arguments.capabilities, as_markdown(result, command))
+    else:
+        write_json(arguments.capabilities, as_json(result, command))
 
 
 def _exit_code(counts: dict[str, int], strict: bool) -> int:
