@@ -39,7 +39,7 @@ FOLLOWED = {
     "docs/writing-a-backend.md": "tests/test_writing_a_backend.py: installs what it shows",
     "docs/findings.md": "tests/test_findings.py: of the versions it names",
 }
-WITHOUT_PARSER = {"benchmarks.table"}  # takes one file
+WITHOUT_PARSER = {"benchmarks.page", "benchmarks.table"}  # take files alone
 
 SHELL = [
     (block.place, command)

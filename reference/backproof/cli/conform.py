@@ -111,8 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         from backproof.report.conform import page
 
         utc = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        told = [*gaps(session.not_offered), *(drift_text.lines(drifted) if drifted else ())]
-        notes = [*(line.plain for line in told), *known.surprises(judged, failures)]
+        told = [line.plain for line in drift_text.lines(drifted)] if drifted else []
+        notes = [*told, *known.surprises(judged, failures)]
         write(arguments.html, page(result, notes, time.perf_counter() - start, utc))
     if arguments.capabilities:
         _publish(arguments, result)
