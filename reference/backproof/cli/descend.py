@@ -47,7 +47,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--rank-timeout", type=positive, default=300, metavar="SECONDS",
         help="how long a rank may be silent; longer than a step (default: 300)",
     )  # fmt: skip
-    parser.add_argument("--out", metavar="FILE", help="draw the loss landscape and the descent: .svg or .png")
+    parser.add_argument(
+        "--out", metavar="FILE", help="draw the loss landscape and the descent: .svg, .png, or .html to step through"
+    )
     parser.add_argument(
         "--plane", metavar="pca|P,Q", help="of --out: the descent's principal plane, or two parameters as W1[0,0],b2"
     )

@@ -4,7 +4,7 @@ import argparse
 
 from backproof.cli.parser import Parser, add_command, natural
 from backproof.errors import InputError
-from backproof.files import check_writable, write_json
+from backproof.files import check_writable, write, write_json
 from backproof.models import MODELS
 
 
@@ -13,10 +13,11 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         commands,
         "explain",
         "One real forward and backward pass: every equation, its numbers, and the certified values beside them.",
-        "backproof explain two_layer_nonlinear",
+        "backproof explain two_layer_nonlinear --html explained.html",
     )
     parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(MODELS)}")
     parser.add_argument("--seed", type=natural, default=0, help="the seed of data and parameters (default: 0)")
+    parser.add_argument("--html", metavar="FILE", help="write the pass as one self-contained page (extra html)")
     parser.set_defaults(run=run)
 
 
@@ -25,13 +26,21 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.explain.passes import as_json, one_pass
     from backproof.explain.text import lines
 
-    check_writable(arguments.json)
+    check_writable(arguments.json, arguments.html)
+    if arguments.html:
+        from backproof.report.render import needed
+
+        needed()
     if arguments.model not in MODELS:
         raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
     shown = one_pass(MODELS[arguments.model], arguments.seed)
     if arguments.json:
         write_json(arguments.json, as_json(shown))
-    console = results_console(arguments.json)
+    if arguments.html:
+        from backproof.explain.page import page
+
+        write(arguments.html, page(shown))
+    console = results_console(arguments.json, arguments.html)
     for line in lines(shown):
         console.print(line)
     return 0

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+from backproof import files, pictures
 from backproof.descent.descent import Problem
 from backproof.errors import InputError
 from backproof.landscape.plane import plane
 from backproof.landscape.rates import FACTORS, Trial, compare
 from backproof.landscape.scene import GRID, Scene, scene
-from backproof.pictures import SUFFIXES, needed, save
+from backproof.pictures import SUFFIXES
+from backproof.report import render
+
+PAGE = ".html"
 
 __all__ = ["FACTORS", "GRID", "Trial", "check", "check_plane", "compare", "scene", "write"]
 
@@ -18,9 +22,12 @@ def check(out: str | None, chosen: str | None) -> None:
         if chosen is not None:
             raise InputError("--plane is of the picture; name one with --out FILE")
         return
-    if Path(out).suffix not in SUFFIXES:
-        raise InputError(f"--out {out} is no picture; name it {' or '.join(SUFFIXES)}")
-    needed(out)
+    if Path(out).suffix == PAGE:
+        render.needed()
+    elif Path(out).suffix in SUFFIXES:
+        pictures.needed(out)
+    else:
+        raise InputError(f"--out {out} is no picture; name it {', '.join(SUFFIXES)} or {PAGE}")
 
 
 def check_plane(problem: Problem, chosen: str | None) -> None:
@@ -30,6 +37,11 @@ def check_plane(problem: Problem, chosen: str | None) -> None:
 
 def write(drawn: Scene, out: str) -> None:
     """Draw it to the file `out`. Raises InputError where that cannot be written."""
-    from backproof.landscape.picture import figure
+    if Path(out).suffix == PAGE:
+        from backproof.landscape.page import page
 
-    save(figure(drawn), out)
+        files.write(out, page(drawn))
+    else:
+        from backproof.landscape.picture import figure
+
+        pictures.save(figure(drawn), out)

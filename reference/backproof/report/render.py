@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,22 @@ def needed() -> None:
 
 
 def render(
-    template: str, scripts: Mapping[str, Path], data: Any, folder: Path = HERE / "templates", **told: Any
+    template: str,
+    scripts: Mapping[str, Path],
+    data: Any,
+    folder: Path = HERE / "templates",
+    styles: Sequence[Path] = (),
+    **told: Any,
 ) -> str:
     """The page of `template`, looked for in `folder` and beside the shared ones.
 
-    `scripts` are its own after the shared one. `data` is what they read: packed, so that no text of it is ever markup.
-    All that `told` says is escaped. The page's policy allows these very scripts and no request.
+    `scripts` and `styles` are its own after the shared ones. `data` is what they read: packed, so that no text of it is
+    ever markup. All that `told` says is escaped. The page's policy allows these very scripts and no request.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    shared = HERE / "assets" / "page.js"
-    script = "\n".join(path.read_text(encoding="utf-8") for path in (shared, *scripts.values()))
+    script = _joined(HERE / "assets" / "page.js", *scripts.values())
     environment = Environment(
         loader=FileSystemLoader([folder, HERE / "templates"]),
         autoescape=True,
@@ -46,13 +50,17 @@ def render(
     )
     return environment.get_template(template).render(
         marks=MARKS,
-        style=Markup((HERE / "assets" / "page.css").read_text(encoding="utf-8")),
+        style=Markup(_joined(HERE / "assets" / "page.css", *styles)),
         script=Markup(script),
         policy=f"script-src {_digest(script)} {_digest(plotly())}",
         plotly=pack(plotly()),
         data=pack(json.dumps(plain(data), separators=(",", ":"), allow_nan=False)),
         **told,
     ) + "\n"  # fmt: skip
+
+
+def _joined(*files: Path) -> str:
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
 @cache
