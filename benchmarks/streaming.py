@@ -23,16 +23,18 @@ from typing import Any
 
 import numpy as np
 
+from backproof.descent.parameters import draw
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
-from backproof.models import MODELS
+from backproof.models import MODELS, Model
 from backproof.scale import streaming
-from backproof.scale.columns import open_source
+from backproof.scale.columns import Source, open_source
 from backproof.scale.member import Member, own
 from backproof_numpy.streaming import NumpyAlone
 from backproof_numpy.tiles import cores
 
-FEATURES = 8
+FEATURES, HIDDEN = 8, 8
+ROUNDS = 3  # of timed calls, the median of which counts
 CHUNK = 2**22  # bytes read at once where the page cache is measured
 WRITTEN = 2**20  # values written at once
 
@@ -41,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=float, action="append", help="GB of data (default: 1, 2, 4 and 8)")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data is written")
-    parser.add_argument("--steps", type=int, default=5, help="timed steps (default: 5)")
+    parser.add_argument("--steps", type=int, default=5, help="steps of a timed call (default: 5)")
     parser.add_argument("--model", default="multivariate", choices=["multivariate", "two_layer_nonlinear"])
     parser.add_argument("--json", metavar="FILE", help="write the result there")
     parser.add_argument("--watch", metavar="FILE", help="descend on this file alone, and print what was seen as JSON")
@@ -66,9 +68,13 @@ def _compare(arguments: argparse.Namespace) -> None:
             raise InputError(f"{size:g} GB: {told.stderr.strip()[-300:]}")
         found = json.loads(told.stdout)
         results.append(found)
-        step, cache = found["step_bytes_per_s"] / 1e9, found["cache_bytes_per_s"] / 1e9
-        memory = f"{found['bytes'] / 1e9:5.2f} GB: {found['anonymous_bytes'] / 2**20:4.0f} MiB of its own"
-        print(f"{memory}, {step:.2f} GB/s a step, page cache {cache:.2f} GB/s ({step / cache:.0%})", flush=True)
+        rates = {name: found[f"{name}_bytes_per_s"] / 1e9 for name in ("disk", "cold_step", "cache", "step")}
+        print(
+            f"{found['bytes'] / 1e9:5.2f} GB: {found['anonymous_bytes'] / 2**20:4.0f} MiB of its own; "
+            f"from the disk {rates['cold_step']:.2f} of {rates['disk']:.2f} GB/s, "
+            f"from the page cache {rates['step']:.2f} of {rates['cache']:.2f} GB/s",
+            flush=True,
+        )
     if arguments.json:
         environment = {"threads": cores(), "numpy": np.__version__, "load": os.getloadavg()[0]}
         write_json(arguments.json, {"environment": environment, "results": results})
@@ -91,28 +97,31 @@ def _file(folder: str, size: int) -> Iterator[str]:
 
 
 def watched(file: str, model: str, steps: int) -> dict[str, Any]:
-    """Descend on `file` in this process: peak RssAnon, bytes a second of a step, and of the page cache before and
-    after."""
+    """Descend on `file` in this process: peak RssAnon, and bytes a second of a step, beside those of reading alone:
+    from the disk (a first step, before anything else has read the file), and from the page cache."""
     member, source = Member("numpy", NumpyAlone(), "numpy"), open_source(file)
-    size, before, seconds = os.path.getsize(file), cache_rate(file), []
+    size, disk, seconds = os.path.getsize(file), max(disk_rate(file), disk_rate(file)), []
     with anonymous() as peak:
-        problem, _ = streaming.prepare(member, source, MODELS[model], None, 8, 0)
+        cold = cold_step(member, source, MODELS[model], file)
+        before = read_rate(file)
+        problem, _ = streaming.prepare(member, source, MODELS[model], None, HIDDEN, 0)
         member.place(problem.model, own(problem.inputs, 0, 1), problem.dims["m"])
         params = dict(problem.start)
-        for _ in range(steps):
+        for _ in range(ROUNDS):
             start = time.perf_counter()
-            params = member.advance(params, problem.learning_rate, 1)
-            seconds.append(time.perf_counter() - start)
+            params = member.advance(params, problem.learning_rate, steps)
+            seconds.append((time.perf_counter() - start) / steps)
+    cached = read_rate(file)
     return {
         "model": model, "bytes": size, "examples": problem.dims["m"], "anonymous_bytes": peak[0],
-        "cache_bytes_per_s": max(before, cache_rate(file)), "step_seconds": seconds,
-        "step_bytes_per_s": size / statistics.median(seconds),
+        "disk_bytes_per_s": disk, "cold_step_bytes_per_s": size / cold,
+        "cache_bytes_per_s": max(before, cached), "step_bytes_per_s": size / statistics.median(seconds),
+        "step_seconds": seconds,
     }  # fmt: skip
 
 
-def cache_rate(file: str) -> float:
-    """Bytes a second at which `read` brings the file from the page cache (or the disk) into a buffer that is used
-    again and again: the best of two passes, with a thread a core."""
+def read_rate(file: str) -> float:
+    """Bytes a second at which `read` brings the file into a buffer that is used again and again, a thread a core."""
     size, threads = os.path.getsize(file), cores()
 
     def read(part: int) -> None:
@@ -122,13 +131,40 @@ def cache_rate(file: str) -> float:
             while handle.tell() < size * (part + 1) // threads and handle.readinto(buffer):
                 pass
 
-    rates = []
-    for _ in range(2):
-        start = time.perf_counter()
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(read, range(threads)))
-        rates.append(size / (time.perf_counter() - start))
-    return max(rates)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(read, range(threads)))
+    return size / (time.perf_counter() - start)
+
+
+def disk_rate(file: str) -> float:
+    """The same, where nothing of the file is in the page cache."""
+    evict(file)
+    return read_rate(file)
+
+
+def evict(file: str) -> None:
+    """Take a file that nobody has mapped out of the page cache."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(handle)
+
+
+def cold_step(member: Member, source: Source, model: Model, file: str) -> float:
+    """Seconds of a step, the first that reads the file; uniform numbers are standardised by what is known of them."""
+    evict(file)
+    X, y = (
+        columns.scaled(*np.full((2, columns.shape[0], 1), [[[0.5]], [[12**-0.5]]])) for columns in (source.X, source.y)
+    )
+    m = X.shape[1]
+    member.place(model, {"X": X, "y": y}, m)
+    start = draw(model, {"n": FEATURES, "m": m, "k": HIDDEN}, np.random.default_rng(0))
+    begun = time.perf_counter()
+    member.advance(start, 0.1, 1)
+    return time.perf_counter() - begun
 
 
 @contextmanager

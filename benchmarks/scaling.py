@@ -1,0 +1,189 @@
+"""Ranks on the cores here: weak and strong scaling, the cost of an all-reduce, and what a step on R hosts then takes.
+
+    python -m benchmarks.scaling --backend torch --backend jax --json scaling.json --out scaling.svg
+
+Every rank has one core and one thread. More ranks than cores are measured too, and marked as such.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backproof.conformance.registry import load
+from backproof.descent.parameters import draw
+from backproof.errors import InputError
+from backproof.files import check_writable, write_json
+from backproof.models import MODELS
+from backproof.scale.launch import environment, free_port
+from backproof_numpy.tiles import cores
+from benchmarks.environment import processor
+
+MODEL, N, K = MODELS["two_layer_nonlinear"], 64, 64
+EXAMPLES = (
+    2**15
+)  # a rank's in weak scaling, of all in strong; beyond 2**15, malloc returns 32 MiB temporaries every step
+FEW = 4  # examples: what a step costs without work
+RANKS = (1, 2, 4)
+LENGTHS = (1, 10**3, 10**5, 10**6)  # numbers in an all-reduce
+REPEATS, LEAST = 5, 0.1  # of a timed call, and its seconds
+SECONDS = 300.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
+    parser.add_argument("--backend", action="append", help="torch, jax (default: torch)")
+    parser.add_argument("--json", metavar="FILE", help="write the result there")
+    parser.add_argument("--out", metavar="FILE", help="draw measured and predicted times: .svg or .png")
+    parser.add_argument("--rank-of", metavar="BACKEND", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    try:
+        if arguments.rank_of:
+            _rank(arguments.rank_of)
+            return
+        check_writable(arguments.json, arguments.out)
+        told = {"environment": _environment(), "backends": {}}
+        for backend in arguments.backend or ["torch"]:
+            runs = [_together(backend, ranks) for ranks in RANKS]
+            told["backends"][backend] = {"runs": runs, "model": fitted(runs)}
+            _show(backend, told["backends"][backend])
+        if arguments.json:
+            write_json(arguments.json, told)
+        if arguments.out:
+            from benchmarks.scaling_plot import draw as plot
+
+            plot(told, arguments.out)
+    except InputError as error:
+        parser.exit(2, f"benchmarks.scaling: {error}\n")
+
+
+def fitted(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """t(R) = dispatch + per_example m / R + latency log2 R + bytes / bandwidth, from one rank's steps and two ranks'
+    all-reduces: a least-squares line through their times, each relative to itself."""
+    one, two = runs[0], runs[1]
+    dispatch = one["few"]
+    lengths = np.array([float(length) for length in two["all_reduce"]])
+    seconds = np.array(list(two["all_reduce"].values())) - np.array(list(one["all_reduce"].values()))
+    seconds = np.maximum(seconds, 1e-7)  # of what reaches no network, one rank alone tells the cost
+    design = np.stack([1 / seconds, 8 * lengths / seconds], axis=1)
+    latency, per_byte = np.linalg.lstsq(design, np.ones_like(seconds), rcond=None)[0]
+    return {
+        "dispatch_seconds": dispatch,
+        "seconds_per_example": (one["strong"] - dispatch) / EXAMPLES,
+        "latency_seconds": float(max(latency, 0.0)),
+        "bytes_per_second": float(1 / max(per_byte, 1e-15)),
+    }
+
+
+def predicted(model: Mapping[str, float], ranks: Any, examples: Any, parameters: int) -> Any:
+    """Seconds of a step of `examples` examples on `ranks` ranks."""
+    reduced = np.where(
+        np.asarray(ranks) > 1,
+        model["latency_seconds"] * np.log2(ranks) + 8 * (parameters + 1) / model["bytes_per_second"],
+        0.0,
+    )
+    return model["dispatch_seconds"] + model["seconds_per_example"] * examples / ranks + reduced
+
+
+def parameters() -> int:
+    return K * N + K + K + 1
+
+
+def _together(backend: str, ranks: int) -> dict[str, Any]:
+    """Measured times of so many ranks, as rank 0 tells them."""
+    port = free_port()
+    line = [sys.executable, "-m", "benchmarks.scaling", "--rank-of", backend]
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            line, env=environment(r, ranks, port) | threads, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for r in range(ranks)
+    ]
+    try:
+        out, err = processes[0].communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{backend}: {ranks} ranks give no answer within {SECONDS:g} s") from None
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    if processes[0].returncode:
+        raise InputError(f"{backend}, {ranks} ranks: {err.decode(errors='replace').strip()[-300:]}")
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return found
+
+
+def _rank(backend: str) -> None:
+    """One rank: on a core of its own, as far as there are so many."""
+    place, mine = int(os.environ["RANK"]), sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {mine[place % len(mine)]})
+    ranks = load(backend).join("cpu", SECONDS)  # type: ignore[attr-defined]
+    params = draw(MODEL, {"n": N, "m": FEW, "k": K}, np.random.default_rng(0))
+    told: dict[str, Any] = {"ranks": ranks.ranks, "cores": len(mine), "oversubscribed": ranks.ranks > len(mine)}
+    for name, m in (("few", FEW * ranks.ranks), ("strong", EXAMPLES), ("weak", EXAMPLES * ranks.ranks)):
+        data = _data(m // ranks.ranks, ranks.rank)
+        told[name] = timed(ranks, lambda steps, d=data, m=m: ranks.descend(MODEL, params, d, m, 1e-3, steps))  # type: ignore[misc]
+    told["all_reduce"] = {}
+    for length in LENGTHS:
+        values = np.ones(length)
+        told["all_reduce"][length] = timed(ranks, lambda times, v=values: [ranks.reduce(v) for _ in range(times)])  # type: ignore[misc]
+    if ranks.rank == 0:
+        print(json.dumps(told), flush=True)
+    ranks.close()
+
+
+def _data(m: int, rank: int) -> dict[str, Any]:
+    rng = np.random.default_rng(rank)
+    return {"X": rng.standard_normal((N, m)), "y": rng.standard_normal((1, m))}
+
+
+def timed(ranks: Any, call: Callable[[int], Any]) -> float:
+    """Seconds of one of what `call` makes several of: the median, on the slowest rank; what a call itself costs apart,
+    by the difference of two lengths."""
+    call(2)
+    start = time.perf_counter()
+    call(2)
+    once = float(ranks.reduce(np.array([(time.perf_counter() - start) / 2]))[0]) / ranks.ranks
+    times = max(2, round(LEAST / once))
+    found = []
+    for _ in range(REPEATS):
+        seconds = []
+        for count in (times, 2 * times):
+            ranks.reduce(np.zeros(1))
+            start = time.perf_counter()
+            call(count)
+            seconds.append(time.perf_counter() - start)
+        found.append((seconds[1] - seconds[0]) / times)
+    own = np.zeros(ranks.ranks)
+    own[ranks.rank] = statistics.median(found)
+    return float(ranks.reduce(own).max())
+
+
+def _environment() -> dict[str, Any]:
+    return {"processor": processor(), "cores": cores(), "load": os.getloadavg()[0], "shape": {"n": N, "k": K}}
+
+
+def _show(backend: str, told: Mapping[str, Any]) -> None:
+    one, model = told["runs"][0], told["model"]
+    print(f"{backend}: {', '.join(f'{name} {value:.3g}' for name, value in model.items())}")
+    for run in told["runs"]:
+        R = run["ranks"]
+        strong, weak = one["strong"] / run["strong"] / R, one["weak"] / run["weak"]
+        guess = predicted(model, R, EXAMPLES, parameters())
+        crowded = f", more than the {run['cores']} cores" if run["oversubscribed"] else ""
+        print(
+            f"  ranks {R}: strong {1e3 * run['strong']:.2f} ms ({strong:.0%}; model {1e3 * guess:.2f} ms), "
+            f"weak {1e3 * run['weak']:.2f} ms ({weak:.0%}){crowded}"
+        )
+
+
+if __name__ == "__main__":
+    main()
