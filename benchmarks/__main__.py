@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from backproof.cli.ending import ended
 from backproof.cli.parser import Parser
 from backproof.cli.terminal import activity, results_console
 from backproof.errors import InputError
@@ -18,6 +19,10 @@ from benchmarks.table import tables
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 all verified, 1 where a verification failed, 2 the input or the environment is at fault."""
+    return ended("benchmarks", lambda: _run(_options(argv)))
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m benchmarks",
         description="Time gradient descent in every series, verified and side by side.",
@@ -38,12 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", metavar="FILE", help='raw samples and all else as JSON ("-": to standard output)')
     parser.add_argument("--html", metavar="FILE", help="write the result as a page to look at (needs backproof[html])")
     parser.add_argument("--plots", metavar="FOLDER", help="draw the plots (needs matplotlib)")
-    options = parser.parse_args(argv)
-    try:
-        return _run(options)
-    except InputError as error:
-        sys.stderr.write(f"benchmarks: {error}\n")
-        return 2
+    return parser.parse_args(argv)
 
 
 def _run(options: argparse.Namespace) -> int:

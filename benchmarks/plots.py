@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backproof.errors import InputError
+from backproof.files import check_writable
 from backproof.pictures import needed, save
 
 MARKS = {"numpy": "o", "numba": "P", "jax": "s", "torch": "^"}
@@ -19,6 +20,7 @@ def check(folder: str) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--plots {folder} cannot be made: {error.strerror}; name another folder") from None
+    check_writable(*(str(Path(folder) / f"{name}.png") for name in PLOTS))
 
 
 def draw(result: Mapping[str, Any], folder: str) -> None:
@@ -29,7 +31,7 @@ def draw(result: Mapping[str, Any], folder: str) -> None:
     from matplotlib import pyplot
 
     timed = [r for r in result["results"] if r["verified"]]
-    for name, plot in {"time": _time, "roofline": _roofline, "efficiency": _efficiency}.items():
+    for name, plot in PLOTS.items():
         figure, axes = pyplot.subplots(figsize=(10, 6))
         plot(axes, timed, result["ceilings"])
         axes.grid(alpha=0.3)
@@ -99,3 +101,6 @@ def _efficiency(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> Non
     axes.axvline(1, color="k", lw=1)
     axes.set_yticks(range(len(cells)), cells, fontsize=7)
     axes.set(xlabel="floor / time (1: the floor)", xlim=(0, None), title="Efficiency (float64 hollow)")
+
+
+PLOTS = {"time": _time, "roofline": _roofline, "efficiency": _efficiency}

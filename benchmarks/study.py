@@ -1,16 +1,15 @@
 """What the studies beside the main benchmark share: their options, errors of one line, and where results go."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 
+from backproof.cli.ending import ended
 from backproof.cli.parser import Parser
 from backproof.cli.terminal import activity, results_console
-from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.pictures import needed, save
 
@@ -38,9 +37,9 @@ def study(
     arguments(parser)
     parser.add_argument("--json", metavar="FILE", help='all findings as JSON ("-": to standard output)')
     parser.add_argument("--plot", metavar="FILE", help="a picture, .png or .svg (needs matplotlib)")
-    options = parser.parse_args(argv)
-    begun = time.monotonic()
-    try:
+
+    def run() -> int:
+        options, begun = parser.parse_args(argv), time.monotonic()
         check_writable(options.json, options.plot)
         if options.plot:
             needed(options.plot)
@@ -52,8 +51,7 @@ def study(
             figure = draw(lines)
             figure.tight_layout()
             save(figure, options.plot)
-    except InputError as error:
-        sys.stderr.write(f"benchmarks.{name}: {error}\n")
-        return 2
-    results_console(options.json).print(table(lines))
-    return 0
+        results_console(options.json).print(table(lines))
+        return 0
+
+    return ended(f"benchmarks.{name}", run)

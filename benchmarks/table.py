@@ -2,14 +2,17 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from backproof.cli.ending import ended
+from backproof.cli.parser import Parser
+from backproof.errors import InputError
+from backproof.files import read_text, write
 from benchmarks.cuda import throttled
 
 HEADINGS = ("series", "time a step", "of the floor", "of GEMM", "compile", "dispatch", "error / bound")
@@ -110,5 +113,27 @@ def _row(cells: Any) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the result in a file as Markdown. Exit code: 0, or 2 where it is none."""
+    parser = Parser(prog="python -m benchmarks.table", description=__doc__, allow_abbrev=False)
+    parser.add_argument("file", metavar="FILE", help="written by the --json of python -m benchmarks")
+
+    def run() -> int:
+        write("-", load(parser.parse_args(argv).file))
+        return 0
+
+    return ended("benchmarks.table", run)
+
+
+def load(path: str) -> str:
+    """The result in a file, as Markdown. Raises InputError where it cannot be read or is none."""
+    try:
+        return markdown(json.loads(read_text(path)))
+    except InputError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        raise InputError(f"{path} is no result of python -m benchmarks; give a file written by its --json") from None
+
+
 if __name__ == "__main__":
-    sys.stdout.write(markdown(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    sys.exit(main())

@@ -80,7 +80,7 @@ def test_backends_lists_what_is_installed(backproof, tmp_path):
     listed = {b["name"]: b for b in json.loads((tmp_path / "b.json").read_text())["backends"]}
     assert list(listed) == ["numpy", "jax", "numba", "torch"]
     assert listed["jax"]["settings"]["x64"] == "on"
-    assert listed["torch"]["series"] == ["eager", "func", "compile", "manual", "fused"]
+    assert listed["torch"]["series"][:5] == ["eager", "func", "compile", "manual", "fused"]
     assert "float32_matmul" in out
 
 

@@ -41,12 +41,16 @@ def test_any_bytes_as_data(ending, content, tmp_path_factory):
         assert np.isfinite(data.X).all()
 
 
+def resumed(path):
+    return one_line_or_fine(lambda: resume.load(str(path), resume.read(str(path)), ENVIRONMENT, []))
+
+
 @settings(max_examples=100, deadline=None)
 @given(content=st.binary(max_size=60) | ANYTHING.map(lambda v: json.dumps(v).encode()))
 def test_any_bytes_to_resume_or_as_known_failures(content, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content)
-    one_line_or_fine(resume.load, str(path), ENVIRONMENT, [])
+    resumed(path)
     for entry in one_line_or_fine(known.load, str(path)) or []:
         assert entry.pattern
         assert entry.reason
@@ -57,7 +61,7 @@ def test_any_bytes_to_resume_or_as_known_failures(content, tmp_path_factory):
 def test_any_cells_to_resume(cells, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "cells"
     path.write_text(json.dumps({"environment": ENVIRONMENT, "cells": cells}))
-    one_line_or_fine(resume.load, str(path), ENVIRONMENT, [])
+    resumed(path)
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)

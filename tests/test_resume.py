@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_resumed_is_one_clear_error(spoil, message, backpr
 
 def test_no_file_to_resume(backproof, tmp_path):
     (tmp_path / "junk").write_bytes(b"\xff{")
-    for name, message in (("none", "No such file"), ("junk", "is no result")):
+    for name, message in (("none", "No such file"), ("junk", "it is no UTF-8 text")):
         code, _, err = backproof(*QUICK, "--resume", tmp_path / name)
         assert code == 2
         assert message in err

@@ -24,18 +24,37 @@ def check_writable(*paths: str | None) -> None:
         target = Path(path)
         try:
             folder, is_folder = target.resolve().parent, target.is_dir()
-        except OSError as error:  # a name too long, a loop of links
-            raise InputError(f"{path[:60]} cannot be written: {error.strerror}; name another file") from None
+        except (OSError, RuntimeError, ValueError) as error:  # a name too long, a loop of links
+            said = getattr(error, "strerror", None) or error
+            raise InputError(f"{path} cannot be written: {said}; name another file") from None
         if is_folder:
             raise InputError(f"{path} is a folder; give the name of a file")
         if not folder.is_dir():
             raise InputError(f"{path} cannot be written: there is no folder {folder}; make it, or name another file")
-        if not os.access(target if target.exists() and not target.is_file() else folder, os.W_OK):
-            raise InputError(f"{path} cannot be written: no permission in {folder}; name another file")
+        if target.exists() and not target.is_file():  # a device, a pipe
+            if not os.access(target, os.W_OK):
+                raise InputError(f"{path} cannot be written: no permission; name another file")
+            continue
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise InputError(f"{path} cannot be written in {folder}: {error.strerror}; name another file") from None
     places = [path if path == "-" else str(Path(path).resolve()) for path in given]
     for path in given:
         if places.count(path if path == "-" else str(Path(path).resolve())) > 1:
             raise InputError(f"two results cannot both go to {path}; name another file for one of them")
+
+
+def read_text(path: str) -> str:
+    """The UTF-8 text in a file or pipe. Raises InputError where there is none."""
+    try:
+        if not (Path(path).is_file() or Path(path).is_fifo() or not Path(path).exists()):
+            raise InputError(f"{path} is no file")
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} cannot be read: it is no UTF-8 text") from None
 
 
 def write(path: str, content: str | bytes) -> None:
@@ -44,11 +63,12 @@ def write(path: str, content: str | bytes) -> None:
 
     A link is followed; a device or pipe is written to as it is. Raises InputError where that fails.
     """
-    if path == "-" and isinstance(content, str):
-        sys.stdout.write(content)
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    if path == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)  # in UTF-8, whatever the locale has
         sys.stdout.flush()
         return
-    data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
         target = Path(path).resolve()
@@ -62,10 +82,12 @@ def write(path: str, content: str | bytes) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+        temporary = None
     except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; name another file") from None
+    finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error.strerror}; name another file") from None
 
 
 def write_json(path: str, value: Any) -> None:

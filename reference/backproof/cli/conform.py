@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         render.needed()
     failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
     baseline = None if arguments.baseline is None else drift.load(arguments.baseline, arguments.seed)
+    earlier = None if arguments.resume is None else resume.read(arguments.resume)
     start = time.perf_counter()
     with activity("starting the backends, drawing the cells' data"):
         session = Session.open(
@@ -81,13 +82,14 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.seed,
         )
     console = results_console(arguments.json, arguments.junit, arguments.html)
-    for heading in headings(session):
-        console.print(heading)
     reports: list[Report] = []
     partial = False
     try:
         if arguments.resume is not None:
-            reports += resume.load(arguments.resume, session.environment(), session.cells)
+            reports += resume.load(arguments.resume, earlier, session.environment(), session.cells)
+        for heading in headings(session):
+            console.print(heading)
+        if arguments.resume is not None:
             console.print(f"{len(reports)} of {len(session.cells)} cells taken from {arguments.resume}")
         decided = {report.cell for report in reports}
         left = [cell for cell in session.cells if cell not in decided]

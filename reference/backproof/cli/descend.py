@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Descended = tuple[Descent, tuple[Trial, ...]]
 
 MOST_STEPS = 100_000_000
+MOST_RANKS = 256
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -81,6 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.checkpoint is not None:
         Checkpoint(arguments.checkpoint, 1).check()
     rank, ranks = place() or (0, 1)
+    if rank >= ranks:
+        raise InputError(f"the environment says rank {rank} of {ranks}; ranks count from 0: mend RANK and WORLD_SIZE")
+    if arguments.ranks is not None and arguments.ranks > MOST_RANKS:
+        raise InputError(f"--ranks is {arguments.ranks}; at most {MOST_RANKS} on one machine")
     if arguments.ranks is not None and place() is None:
         return launch(arguments.argv, arguments.ranks)
     if arguments.ranks not in (None, ranks):

@@ -1,15 +1,24 @@
 """The command line's grammar: one parser a command, errors of one line."""
 
 import argparse
+import sys
 import textwrap
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from backproof.errors import visible
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, with the way to help."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {visible(message)}; see {self.prog} --help\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:  # argparse's own says nothing where that is full
+            file.write(message)
+        else:
+            super()._print_message(message, file)
 
 
 def add_command(commands: "argparse._SubParsersAction[Parser]", name: str, summary: str, example: str) -> Parser:

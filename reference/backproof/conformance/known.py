@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from backproof.conformance.decide import Report
 from backproof.conformance.verdict import Verdict
 from backproof.errors import InputError
+from backproof.files import read_text
 
 BAD = (Verdict.FAIL, Verdict.ERROR)
 
@@ -25,14 +25,8 @@ def load(path: str) -> list[Known]:
 
     Raises InputError where it cannot be read, or a line gives no reason.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} cannot be read: it is no UTF-8 text") from None
     known = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         words = line.partition("#")[0].split(maxsplit=1)
         if len(words) == 1:
             raise InputError(f"{path}:{number}: {words[0]} stands without a reason; write the reason after it")

@@ -3,25 +3,37 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from backproof.conformance.cells import Cell
 from backproof.conformance.decide import Report
 from backproof.conformance.verdict import Diagnosis, Judgement, Verdict
 from backproof.errors import InputError
+from backproof.files import read_text
 
 NUMBERS = ("error", "bound", "rigorous_bound", "headroom", "resolution", "resolved", "actual")
 
 
-def load(path: str, environment: Mapping[str, Any], cells: Sequence[Cell]) -> list[Report]:
-    """The reports in a result file for those of `cells` that it decided; errors are left to be run again.
+NO_RESULT = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
-    Raises InputError where it cannot be read, is no result of `conform`, or was made in another environment.
-    """
+
+def read(path: str) -> Any:
+    """The result of `conform` in a file, before any backend is started. Raises InputError where it is none."""
     try:
-        result = json.loads(Path(path).read_text(encoding="utf-8"))
-        made_in, found = result["environment"], {cell["id"]: cell for cell in result["cells"]}
+        result = json.loads(read_text(path))
+        _found(result)
+    except InputError:
+        raise
+    except NO_RESULT:
+        raise _no_result(path) from None
+    return result
+
+
+def load(path: str, result: Any, environment: Mapping[str, Any], cells: Sequence[Cell]) -> list[Report]:
+    """The reports in the result that was read from `path` for those of `cells` that it decided; errors are left to be
+    run again. Raises InputError where a report is none of `conform`, or was made in another environment."""
+    try:
+        made_in, found = _found(result)
         for key in ("backproof", "seed", "numpy", "python-flint"):
             _same(path, key, made_in[key], environment[key])
         for name, backend in json.loads(json.dumps(environment["backends"])).items():
@@ -30,13 +42,19 @@ def load(path: str, environment: Mapping[str, Any], cells: Sequence[Cell]) -> li
         for name, model in environment["models"].items():
             _same(path, f"{name}'s code", made_in.get("models", {}).get(name, {}).get("code"), model["code"])
         reports = [_report(cell, found[cell.id]) for cell in cells if cell.id in found]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise InputError(f"{path} is no result of backproof conform; give a file written by its --json") from None
+    except NO_RESULT:
+        raise _no_result(path) from None
     return [report for report in reports if report.verdict is not Verdict.ERROR]
+
+
+def _found(result: Any) -> tuple[Any, dict[str, Any]]:
+    return result["environment"], {cell["id"]: cell for cell in result["cells"]}
+
+
+def _no_result(path: str) -> InputError:
+    return InputError(f"{path} is no result of backproof conform; give a file written by its --json")
 
 
 def _same(path: str, what: str, then: Any, now: Any) -> None:
@@ -51,7 +69,8 @@ def _short(value: Any) -> str:
 
 
 def _report(cell: Cell, told: Mapping[str, Any]) -> Report:
-    if not isinstance(told["reason"], str | None) or not isinstance(told["seconds"], int | float | None):
+    _text(told["reason"], told["precision"])
+    if not isinstance(told["seconds"], int | float | None):
         raise TypeError
     if told["verdict"] == Verdict.PASS and not (told["gradients"] or told["parameters"]):
         raise ValueError
@@ -72,11 +91,16 @@ def _report(cell: Cell, told: Mapping[str, Any]) -> Report:
 def _judgement(told: Mapping[str, Any]) -> Judgement:
     values = {field.name: told[field.name] for field in fields(Judgement)}
     values |= {name: float(values[name]) for name in NUMBERS if values[name] is not None}  # "inf" travels as text
-    return Judgement(
-        **values
-        | {
-            "verdict": Verdict(values["verdict"]),
-            "worst_index": values["worst_index"] and tuple(values["worst_index"]),
-            "diagnosis": values["diagnosis"] and Diagnosis(**values["diagnosis"]),
-        }
-    )
+    index, diagnosis = values["worst_index"], values["diagnosis"] and Diagnosis(**values["diagnosis"])
+    _text(values["reason"], values["expected"], values["expected_radius"])
+    _text(*(vars(diagnosis).values() if diagnosis else ()))
+    float(values["expected"] or 0)
+    if index is not None and not all(isinstance(place, int) for place in index):
+        raise TypeError
+    values |= {"worst_index": None if index is None else tuple(index), "diagnosis": diagnosis or None}
+    return Judgement(**values | {"verdict": Verdict(values["verdict"])})
+
+
+def _text(*values: Any) -> None:
+    if not all(isinstance(value, str | None) for value in values):
+        raise TypeError

@@ -1,11 +1,11 @@
 """One conformance run from what a person asked for: backends started, cells planned, loud where nothing would run."""
 
+import os
 import platform
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from backproof.conformance.cells import SETS, Cell, file_problems, plan, problems
@@ -133,7 +133,7 @@ def start(backends: Sequence[str]) -> tuple[dict[str, Worker], list[Description]
 
 
 def _open(paths: Sequence[str], seed: int) -> list[UserModel]:
-    paths = list({str(Path(path).resolve()): path for path in paths}.values())
+    paths = list({os.path.realpath(path): path for path in paths}.values())
     names: dict[str, str] = {}
     for path in paths:
         twin = names.setdefault(model_name(path), path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,7 +85,7 @@ def load(path: str, hand: str = "gradients") -> Derivation:
         for axis in axes.split():
             if not (axis.isidentifier() or (axis.isdigit() and int(axis) > 0)):
                 raise InputError(f"shapes: {array} has the axis {axis!r}; use letters and whole numbers >= 1")
-    if isinstance(params, str) or not params or not all(isinstance(p, str) for p in params):
+    if isinstance(params, str) or not isinstance(params, Collection) or not params or not all(map(_is_text, params)):
         raise InputError('params must be a list of names, such as ["w", "b"]')
     for parameter in params:
         if parameter not in shapes:
@@ -107,6 +107,10 @@ def _module(path: str) -> ModuleType:
     sys.path.insert(0, str(Path(path).resolve().parent))
     spec.loader.exec_module(module)
     return module
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _get(module: ModuleType, name: str) -> Any:

@@ -72,9 +72,15 @@ class UserProcess:
 
 def _check(path: str) -> None:
     file = Path(path)
-    if not file.exists():
-        raise InputError(f"{path}: no such file")
+    try:
+        file.stat()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # a name too long, below a file, a loop of links
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
     if file.is_dir():
         raise InputError(f"{path} is a folder; give the derivation's .py file")
-    if file.suffix != ".py":
+    if file.suffix != ".py" or not file.is_file():
         raise InputError(f"{path} is no Python file; its name must end in .py")
+    if not os.access(file, os.R_OK):
+        raise InputError(f"{path} cannot be read: no permission")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from backproof import models
+from backproof.cli.ending import ended
+from backproof.cli.parser import Parser, natural, positive
 from backproof.cli.terminal import bar, track
 from backproof.derivation.power.measure import Trial, measure
 from backproof.derivation.power.rewrites import survive
@@ -16,26 +19,37 @@ from backproof.derivation.power.rewrites import survive
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the measurement; exit with 1 where a verdict is wrong, a right gradient fails or diagnoses are poor."""
-    parser = argparse.ArgumentParser(prog="python -m backproof.derivation.power", description=__doc__)
+    return ended("power", lambda: _run(_options(argv)))
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(prog="python -m backproof.derivation.power", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "files", nargs="*", type=Path, help="derivations (default: the models and examples/derivations)"
     )
-    parser.add_argument("--step", type=int, default=1, help="try every STEP-th fault (default: 1)")
-    parser.add_argument("--rewrites", type=int, default=10_000, help="how many right gradients (default: 10000)")
+    parser.add_argument("--step", type=positive, default=1, help="try every STEP-th fault (default: 1)")
+    parser.add_argument("--rewrites", type=natural, default=10_000, help="how many right gradients (default: 10000)")
     parser.add_argument("--verbose", action="store_true", help="print every wrong verdict and diagnosis")
-    arguments = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     files = arguments.files or default_files()
-    measured = (measure(file.resolve(), arguments.step) for file in files)
+    measured = (measure(_real(file), arguments.step) for file in files)
     trials = [trial for some in track(map(list, measured), len(files), "derivations, with faults") for trial in some]
     failed = report(trials, arguments.verbose)
     if arguments.rewrites:
         with bar(arguments.rewrites, "right gradients") as shown:
-            count, wrong = survive([f.resolve() for f in files], arguments.rewrites, watch=shown.advance)
+            count, wrong = survive([_real(f) for f in files], arguments.rewrites, watch=shown.advance)
         print(f"right gradients, random and rewritten: {count}, of which fail: {len(wrong)}")
         for line in wrong[:10]:
             print(f"  {line}")
         failed = failed or bool(wrong)
     return int(failed)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def default_files() -> list[Path]:

@@ -58,11 +58,10 @@ class Variant:
 
 def variants(path: Path) -> list[Variant]:
     """Every fault that applies to the file, as functions to append to it."""
-    source = path.read_text(encoding="utf-8")
-    derived = Derived.parse(source)
     with UserProcess(str(path), SECONDS) as user:
         session = Session(user)
         arrays, model = session.samples[0].arrays, session.model
+    derived = Derived.parse(path.read_text(encoding="utf-8"))
     shapes = _local_shapes(path, derived, arrays)
     params = {axis for p in model.params for axis in model.shapes[p].split()}
     examples = "m" in model.letters and "m" not in params

@@ -1,0 +1,231 @@
+"""Commands and readers under spoilt input of every kind: never a traceback, always an exit code of the contract."""
+
+import io
+import json
+import random
+import re
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from benchmarks import table as benchmarks_table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from tests.bad_input import ROOT
+from tests.derivations import GALLERY, LINEAR
+from tests.test_fuzz import ANYTHING, one_line_or_fine
+
+from backproof import InputError
+from backproof.cli import descend, main, prove
+from backproof.conformance import known, resume
+from backproof.conformance.results import as_json, as_junit
+from backproof.conformance.session import Session
+from backproof.conformance.table import closing, findings, table, times
+from backproof.derivation.check import check
+from backproof.descent.data import load
+from backproof.scale import launch
+
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+MODELS = ("univariate", "multivariate", "two_layer_linear", "two_layer_nonlinear")
+
+
+OPTIONS = [
+    "--backend", "--model", "--dtype", "--device", "--cells", "--seed", "--resume", "--known-failures", "--strict",
+    "--junit", "--html", "--json", "--gradients", "--time-limit", "--latex", "--markdown", "--data", "--feature",
+    "--steps", "--learning-rate", "--hidden", "--ranks", "--rank-timeout", "--out", "--plane", "--help", "--version",
+    "-h", "-x", "--", "-", "--json=", "--seed=-1", "--steps=1e3",
+]  # fmt: skip
+VALUES = [
+    *MODELS, "numpy", "torch", "all", "nope:x", ":", "float32", "cpu", "cuda", "quick", "full", "0", "-1", "1", "nan",
+    "1e400", "9" * 400, "", "/", "/dev/null", "/proc/x", "\n", "\x1b[31m", "\udcff", "é", "bmi", "pca", "x.svg",
+    "diabetes",
+]  # fmt: skip
+
+
+def words(file):
+    """Arguments that mean something to some command, and some that mean nothing to any."""
+    values = st.sampled_from([*VALUES, str(file)]) | st.text("abc=-,.[]0:", max_size=6)
+    return st.sampled_from(OPTIONS) | values
+
+
+COMMANDS = ("conform", "check", "prove", "descend", "backends", "explain", "confirm")
+
+
+@pytest.fixture
+def no_work(monkeypatch, tmp_path):
+    """What is asked for is looked at, and nothing runs that would take time."""
+
+    def refuse(*_, **__):
+        raise InputError("no work here")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Session, "open", refuse)
+    monkeypatch.setattr("backproof.conformance.session.start", refuse)
+    monkeypatch.setattr("backproof.conformance.worker.Worker.start", refuse)
+    monkeypatch.setattr("backproof.derivation.check.check", refuse)
+    monkeypatch.setattr("backproof.explain.passes.one_pass", refuse)
+    monkeypatch.setattr(launch, "launch", lambda arguments, ranks: 0)
+    monkeypatch.setattr(prove, "_prove", lambda models, quiet: ([], []))
+    monkeypatch.setattr(descend, "MOST_STEPS", 10**6)
+    (tmp_path / "file.py").write_text(LINEAR)
+    return tmp_path / "file.py"
+
+
+def test_any_arguments(no_work, capfd):
+    @settings(max_examples=400, deadline=None)
+    @given(command=st.sampled_from(COMMANDS), arguments=st.lists(words(no_work), max_size=6))
+    def any_arguments(command, arguments):
+        with pytest.raises(SystemExit) as exited:
+            main([command, *arguments])
+        _, err = capfd.readouterr()
+        assert exited.value.code in (0, 2), err
+        if exited.value.code == 2:
+            assert err.count("\n") == 1, err
+            assert err.isprintable() or err[:-1].isprintable()
+        else:
+            assert err == ""
+
+    any_arguments()
+    assert [path.name for path in no_work.parent.iterdir() if path.suffix not in (".py", ".svg", "")] == []
+
+
+def places(value, path=()):
+    """Every place in nested lists and dicts."""
+    found = [path]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        found += places(inner, (*path, key))
+    return found
+
+
+def spoilt(value, path, new):
+    """`value` with `new` at `path`; "gone" takes the key away."""
+    if not path:
+        return new
+    copy = value.copy()
+    if len(path) == 1 and new == "gone":
+        del copy[path[0]]
+    else:
+        copy[path[0]] = spoilt(value[path[0]], path[1:], new)
+    return copy
+
+
+SPOILS = ANYTHING | st.sampled_from(["gone", 10**400, -1, "inf", "nan", "\ud800", True])
+
+
+@pytest.fixture(scope="module")
+def result():
+    """A session, and the result of a run of it with all kinds of verdicts."""
+    from backproof.conformance.runner import run
+
+    session = Session.open(["tests.planted:numpy_drop_two"], ["univariate"], ["float64"], cells="quick")
+    reports = list(run(session.cells, session.workers))
+    session.close()
+    return session, json.loads(json.dumps(as_json(session.environment(), reports)))
+
+
+def test_any_spoilt_result_to_resume(result, tmp_path):
+    session, good = result
+    where = places(good)
+
+    @settings(max_examples=400, deadline=None)
+    @given(path=st.sampled_from(where), new=SPOILS)
+    def any_spoilt(path, new):
+        (tmp_path / "r.json").write_text(json.dumps(spoilt(good, path, new)))
+        file, environment = str(tmp_path / "r.json"), session.environment()
+        reports = one_line_or_fine(lambda: resume.load(file, resume.read(file), environment, session.cells))
+        if reports:
+            json.dumps(as_json(session.environment(), reports))
+            as_junit(reports).encode(errors="backslashreplace")
+            console = Console(file=io.StringIO(), width=80)
+            for told in (table(reports), *findings(reports), *times(reports), closing(reports, 1.0)):
+                console.print(told)
+
+    any_spoilt()
+
+
+def test_any_spoilt_result_as_a_table_of_benchmarks(tmp_path):
+    good = json.loads(RESULTS[0].read_text(encoding="utf-8"))
+    good["results"] = good["results"][:2]
+    for one in good["results"]:
+        one["samples"] = one["samples"][:2]
+    where = places(good)
+
+    @settings(max_examples=300, deadline=None)
+    @given(path=st.sampled_from(where), new=SPOILS)
+    def any_spoilt(path, new):
+        (tmp_path / "r.json").write_text(json.dumps(spoilt(good, path, new)))
+        one_line_or_fine(benchmarks_table.load, str(tmp_path / "r.json"))
+
+    any_spoilt()
+
+
+@settings(max_examples=200, deadline=None)
+@given(lines=st.lists(st.text(max_size=20) | st.sampled_from(["# all", "a-*-[b reason", "[!] x", "id", "id why # no"])))
+def test_any_known_failures(lines, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "known"
+    path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
+    for entry in one_line_or_fine(known.load, str(path)) or []:
+        assert entry.reason
+
+
+def saved(save, **arrays):
+    written = io.BytesIO()
+    save(written, **arrays)
+    return written.getvalue()
+
+
+GOOD = {"X": np.arange(6.0).reshape(2, 3), "y": np.array([1.0, 2.0, 4.0])}
+FILES = {
+    ".npz": [saved(np.savez, **GOOD), saved(np.savez_compressed, **GOOD), saved(lambda f, X, y: np.save(f, X), **GOOD)],
+    ".csv": [
+        b"a,b,y\n1,2,3\n4,5,6\n7,8,10\n",
+        "a;y\r\n1;2\r\n".encode("utf-16"),
+        b"\xef\xbb\xbfa,y\n1,2\n3,4\n",
+    ],
+}
+
+
+@pytest.mark.parametrize("ending", FILES)
+@settings(max_examples=500, deadline=None)
+@given(data=st.data())
+def test_any_damaged_data(ending, data, tmp_path_factory):
+    """A few bytes of a good file are changed, taken out or put in."""
+    content = bytearray(data.draw(st.sampled_from(FILES[ending])))
+    for at, new in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.binary(max_size=2)), max_size=4)):
+        content[at : at + data.draw(st.integers(0, 2))] = new
+    path = tmp_path_factory.getbasetemp() / f"damaged{ending}"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+    with suppress(MemoryError):  # a size was damaged; the command says so in one line
+        one_line_or_fine(load, str(path))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_damaged_derivation(seed, tmp_path):
+    """A few tokens of a good derivation are changed, taken out or put in: a verdict, or one line."""
+    rng = random.Random(seed)
+    source = rng.choice([LINEAR, *(path.read_text() for path in sorted(GALLERY.glob("*.py")))])
+    path = tmp_path / "damaged.py"
+    path.write_text(damaged(source, rng), encoding="utf-8")
+    result = one_line_or_fine(check, str(path), 5.0, 0, False)
+    assert result is None or result.verdict.value in ("pass", "fail", "inconclusive")
+
+
+def damaged(source, rng):
+    """`source` with one to three changes."""
+    tokens = re.findall(r"\w+|\s+|[^\w\s]", source)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(tokens))
+        change = rng.randrange(4)
+        if change == 0:
+            tokens[at] = rng.choice(
+                ["0", "-1", "m", "X", ".T", "*", "@", "None", "1e400", "lambda", "nan", "()", "[0]"]
+            )
+        elif change == 1:
+            del tokens[at]
+        elif change == 2:
+            tokens.insert(at, rng.choice(tokens))
+        else:
+            tokens[at] = rng.choice(tokens)
+    return "".join(tokens)
