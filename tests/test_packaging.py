@@ -15,10 +15,22 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PACKAGES = {
-    "reference": ["backproof"],
-    "backends": [f"backproof_{name}" for name in ("numpy", "torch", "jax", "numba")],
+    source: sorted(folder.parent.name for folder in (ROOT / source).glob("*/__init__.py"))
+    for source in ("reference", "backends")
 }
-HEAVY = ("torch", "jax", "numba", "sympy", "flint", "matplotlib", "sklearn", "plotly", "jinja2", "array_api_compat")
+HEAVY = (
+    "torch",
+    "jax",
+    "numba",
+    "cupy",
+    "sympy",
+    "flint",
+    "matplotlib",
+    "sklearn",
+    "plotly",
+    "jinja2",
+    "array_api_compat",
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +102,8 @@ def test_its_metadata_is_that_of_the_project(wheel):
     assert metadata.get_payload().startswith("# backproof")
     entries = text("entry_points.txt")
     assert "[console_scripts]\nbackproof = backproof.cli:main\n" in entries
-    for name in ("numpy", "torch", "jax", "numba"):
-        assert f"{name} = backproof_{name}:backend\n" in entries
+    for name, place in PROJECT["entry-points"]["backproof.backends"].items():
+        assert f"{name} = {place}\n" in entries
     assert "The backproof authors" in text("licenses/LICENSE")
 
 
