@@ -27,6 +27,7 @@ GROWING = {
     "two_layer_nonlinear": {"m": 256, "n": 16, "k": 16},
 }  # the smallest size of each letter; the largest is 1024 times it
 FACTORS = (1, 4, 16, 64, 256, 1024)
+SECONDS = 1.5  # a cell
 UPPER = 3  # of the sizes: the end where products, not calls, take the time
 
 
@@ -59,7 +60,7 @@ def _lines(run: Run, tell: Tell, dtype: str) -> Lines:
                 Cell(model, tuple((a, size if a == letter else LARGE[a]) for a in own), dtype, "cpu") for size in sizes
             ]
             for cell in cells:
-                run.measure(cell, 3.0, tell)
+                run.measure(cell, SECONDS, tell)
             for series in run.series:
                 found = {r["cell"]: r["median"] for r in run.results if r["series"] == series and r["verified"]}
                 timed = [(size, found[cell.id]) for size, cell in zip(sizes, cells, strict=True) if cell.id in found]

@@ -112,7 +112,7 @@ class Run:
             alive.remove(entry)
             reason = f"{ROUNDS[0]} rounds of {entry.steps} steps would take longer than the cell's share of the budget"
             self.left_out.append({"cell": cell.id, "series": entry.label, "reason": reason})
-        looks: list[dict[str, float]] = []
+        names, looks = self._may_bind(cell), list[dict[str, float]]()
         for number in range(ROUNDS[1] if alive else 0):
             if number >= ROUNDS[0] and time.monotonic() > deadline:
                 break
@@ -121,8 +121,8 @@ class Run:
                     continue
                 told(f"{cell.id}: {entry.label}, round {number + 1}")
                 entry.samples.append(entry.worker.run(entry.series, entry.steps) / entry.steps)
-            looks.append(self._look(cell))
-        own = {name: statistics.median(look[name] for look in looks) for name in (looks or [{}])[0]}
+            looks.append(self._look(cell, names))
+        own = {name: statistics.median(look[name] for look in looks) for name in names if looks}
         self._own[cell.id] = self.ceilings[cell.precision] | own
         told(f"{cell.id}: verifying")
         self._record(cell, alive, steps)
@@ -131,21 +131,26 @@ class Run:
                 told(entry.failure)
                 self.results.append(self._result(cell, entry, False, math.nan, math.nan))
 
-    def _look(self, cell: Cell) -> dict[str, float]:
-        """The ceilings that may bind in this cell, looked at once, as every series is in a round: what slows the
-        machine slows them too. None where calls bind."""
-        need, before = work(cell), self.ceilings[cell.precision]
+    def _may_bind(self, cell: Cell) -> list[str]:
+        """The ceilings that may bind in this cell; none where calls do."""
+        need, ceilings = work(cell), self.ceilings[cell.precision]
+        if floor(cell, ceilings)[1] == "dispatch":
+            return []
         terms = {
-            name: need[what] / before[name]
+            name: need[what] / ceilings[name]
             for name, what in zip(CEILINGS, ("flops", "bytes", "exps"), strict=True)
-            if name in before
+            if name in ceilings
         }
-        if floor(cell, before)[1] == "dispatch":
+        return [name for name, seconds in terms.items() if seconds > max(terms.values()) / 20]
+
+    def _look(self, cell: Cell, names: Sequence[str]) -> dict[str, float]:
+        """These ceilings, looked at once, as every series is in a round: what slows the machine slows them too."""
+        if not names:
             return {}
-        names = [name for name, seconds in terms.items() if seconds > max(terms.values()) / 20]
         seen = [worker.ceilings(cell.precision, cell.device, names, 1) for worker in self.workers.values()]
         look = {name: max(one[name] for one in seen if one) for name in names}
-        self.ceilings[cell.precision] = {name: max(best, look.get(name, 0.0)) for name, best in before.items()}
+        best = self.ceilings[cell.precision]
+        best.update({name: max(best.get(name, 0.0), value) for name, value in look.items()})
         return look
 
     def _entries(self, cell: Cell) -> Iterator[Entry]:

@@ -65,7 +65,10 @@ def _finished(sums: dict[str, Any], params: Arrays) -> dict[str, Any]:
     if "W1" in sums:
         w2 = params["w2"]
         sums = sums | {"W1": w2.T * sums["W1"], "b1": w2.T * sums["b1"]}
-    return {name: np.asarray(dp).reshape(np.shape(params[name])) for name, dp in sums.items()}
+    return {name: np.array(dp).reshape(np.shape(params[name])) for name, dp in sums.items()}  # sums are used again
+
+
+_idle: dict[Any, list[Sums]] = {}  # of the tiles that ended last, for the next alike: fresh memory costs milliseconds
 
 
 class Tiles:
@@ -80,6 +83,7 @@ class Tiles:
         self.n, self.dtype = X.shape[0], X.dtype
         self._tile, self._threads = tile, threads or cores()
         self._stack = ExitStack()
+        self._key: Any = None
         self._sums: list[Sums] = []
 
     def __enter__(self) -> Tiles:
@@ -87,6 +91,8 @@ class Tiles:
 
     def __exit__(self, *exception: Any) -> None:
         self._stack.close()
+        _idle.clear()
+        _idle[self._key] = self._sums
 
     def _shared(self, work: int) -> list[tuple[int, int]]:
         """The columns of each thread; one run of all of them where there is little to do."""
@@ -115,7 +121,10 @@ class Tiles:
             self._runs = self._shared(self.m * (self.n + 1) * (k + 1))
             widest = max(stop - start for start, stop in self._runs)
             self._columns = min(self._tile or self.way.columns(self.model, self.n, k, self.dtype), widest)
-            self._sums = [self.way.sums(self.model, self.n, k, self._columns, self.dtype) for _ in self._runs]
+            shape = self.model, self.n, k, self._columns, self.dtype
+            self._key = self.way.sums, *shape
+            idle = _idle.pop(self._key, [])
+            self._sums = [idle.pop() if idle else self.way.sums(*shape) for _ in self._runs]
 
     def loss(self, params: Arrays) -> Any:
         """The loss of `params` over the whole data."""
