@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,7 @@ from backproof.files import check_writable, write_json
 from backproof.models import MODELS, Model
 from backproof.scale import streaming
 from backproof.scale.columns import Source, open_source
-from backproof.scale.member import Member, own
-from backproof_numpy.streaming import NumpyAlone
+from backproof.scale.member import Member, joined, own
 from backproof_numpy.tiles import cores
 
 FEATURES, HIDDEN = 8, 8
@@ -45,12 +45,14 @@ def main() -> None:
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data is written")
     parser.add_argument("--steps", type=int, default=5, help="steps of a timed call (default: 5)")
     parser.add_argument("--model", default="multivariate", choices=["multivariate", "two_layer_nonlinear"])
+    backend = "numba" if find_spec("numba") else "numpy"
+    parser.add_argument("--backend", default=backend, help=f"what descends, alone (default: {backend})")
     parser.add_argument("--json", metavar="FILE", help="write the result there")
     parser.add_argument("--watch", metavar="FILE", help="descend on this file alone, and print what was seen as JSON")
     arguments = parser.parse_args()
     try:
         if arguments.watch:
-            print(json.dumps(watched(arguments.watch, arguments.model, arguments.steps)))
+            print(json.dumps(watched(arguments.watch, arguments.model, arguments.steps, arguments.backend)))
         else:
             _compare(arguments)
     except InputError as error:
@@ -63,7 +65,12 @@ def _compare(arguments: argparse.Namespace) -> None:
     for size in arguments.size or [1, 2, 4, 8]:
         with _file(arguments.folder, int(size * 1e9)) as file:
             line = [sys.executable, "-m", "benchmarks.streaming", "--watch", file, "--model", arguments.model]
-            told = subprocess.run([*line, "--steps", str(arguments.steps)], capture_output=True, text=True, check=False)
+            told = subprocess.run(
+                [*line, "--steps", str(arguments.steps), "--backend", arguments.backend],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         if told.returncode:
             raise InputError(f"{size:g} GB: {told.stderr.strip()[-300:]}")
         found = json.loads(told.stdout)
@@ -96,10 +103,15 @@ def _file(folder: str, size: int) -> Iterator[str]:
         yield file.name
 
 
-def watched(file: str, model: str, steps: int) -> dict[str, Any]:
+def watched(file: str, model: str, steps: int, backend: str) -> dict[str, Any]:
     """Descend on `file` in this process: peak RssAnon, and bytes a second of a step, beside those of reading alone:
     from the disk (a first step, before anything else has read the file), and from the page cache."""
-    member, source = Member("numpy", NumpyAlone(), "numpy"), open_source(file)
+    with joined(backend, "cpu", 60) as member:
+        return _watched(member, file, model, steps)
+
+
+def _watched(member: Member, file: str, model: str, steps: int) -> dict[str, Any]:
+    source = open_source(file)
     size, disk, seconds = os.path.getsize(file), max(disk_rate(file), disk_rate(file)), []
     with anonymous() as peak:
         cold = cold_step(member, source, MODELS[model], file)
@@ -113,7 +125,8 @@ def watched(file: str, model: str, steps: int) -> dict[str, Any]:
             seconds.append((time.perf_counter() - start) / steps)
     cached = read_rate(file)
     return {
-        "model": model, "bytes": size, "examples": problem.dims["m"], "anonymous_bytes": peak[0],
+        "backend": member.name, "model": model, "bytes": size,
+        "examples": problem.dims["m"], "anonymous_bytes": peak[0],
         "disk_bytes_per_s": disk, "cold_step_bytes_per_s": size / cold,
         "cache_bytes_per_s": max(before, cached), "step_bytes_per_s": size / statistics.median(seconds),
         "step_seconds": seconds,
@@ -155,13 +168,16 @@ def evict(file: str) -> None:
 
 def cold_step(member: Member, source: Source, model: Model, file: str) -> float:
     """Seconds of a step, the first that reads the file; uniform numbers are standardised by what is known of them."""
-    evict(file)
     X, y = (
         columns.scaled(*np.full((2, columns.shape[0], 1), [[[0.5]], [[12**-0.5]]])) for columns in (source.X, source.y)
     )
     m = X.shape[1]
+    start = draw(model, {"n": X.shape[0], "m": m, "k": HIDDEN}, np.random.default_rng(0))
+    few = {"X": X.between(0, 64), "y": y.between(0, 64)}
+    member.place(model, few, 64)
+    member.advance(start, 0.1, 1)  # compiles, where an engine does
     member.place(model, {"X": X, "y": y}, m)
-    start = draw(model, {"n": FEATURES, "m": m, "k": HIDDEN}, np.random.default_rng(0))
+    evict(file)
     begun = time.perf_counter()
     member.advance(start, 0.1, 1)
     return time.perf_counter() - begun

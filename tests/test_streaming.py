@@ -24,7 +24,17 @@ N, M = 3, 1013
 rng = np.random.default_rng(0)
 RAW = rng.standard_normal((N, M)) * [[1.0], [50.0], [0.01]] + [[3.0], [-1e3], [7.0]]
 TARGET = np.sin(RAW / [[1.0], [50.0], [0.01]]).sum(axis=0)[None, :] * 40 + 1e4
-ENGINES = {"numpy": lambda: NumpyAlone(tile=64, threads=2), "torch": TorchRanks, "jax": JaxRanks}
+
+
+def numba():
+    """Numba's tiles, where it is installed."""
+    pytest.importorskip("numba", reason="its backend needs it")
+    from backproof_numba import NumbaBackend
+
+    return NumbaBackend(tile=64, threads=2).join("cpu", 60)
+
+
+ENGINES = {"numpy": lambda: NumpyAlone(tile=64, threads=2), "torch": TorchRanks, "jax": JaxRanks, "numba": numba}
 
 
 def write(folder, kind):
@@ -120,7 +130,22 @@ def test_least_squares_of_moments_is_that_of_the_data(tmp_path):
     assert closed == pytest.approx(least_squares.fit(data.X, data.y)[2], rel=1e-10)
 
 
-@pytest.mark.parametrize(("backend", "ranks"), [("numpy", 1), ("torch", 2)])
+@pytest.mark.parametrize("store", [np.ascontiguousarray, np.asfortranarray, np.float32, lambda a: a.astype(">f8")])
+def test_numba_reads_rows_however_they_lie(store, tmp_path):
+    """Seven features: four rows at a time, and three alone."""
+    whole = np.concatenate([RAW, RAW[::-1] ** 2, RAW[:1] * RAW[1:2], TARGET])
+    np.save(tmp_path / "d.npy", store(whole))
+    model, source, ends = MODELS["multivariate"], open_source(str(tmp_path / "d.npy")), []
+    for engine in ("numpy", "numba"):
+        member = Member(engine, ENGINES[engine](), engine)
+        problem, _ = streaming.prepare(member, source, model, None, 5, 0)
+        member.place(model, own(problem.inputs, 0, 1), M)
+        ends.append(member.advance(problem.start, problem.learning_rate, 5))
+    for n, p in ends[0].items():
+        np.testing.assert_allclose(ends[1][n], p, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("backend", "ranks"), [("numpy", 1), ("numba", 1), ("torch", 2)])
 def test_the_command_streams_alone_and_with_ranks(backend, ranks, tmp_path):
     options = ["--ranks", str(ranks)] if ranks > 1 else []
     line = ["descend", "multivariate", "--data", write(tmp_path, ".parquet"), "--backend", backend, "--steps", "30"]

@@ -9,7 +9,9 @@ import numpy as np
 from backproof.models.model import Model
 from backproof_numba.on_tiles import FUSED
 from backproof_numba.steps import steps as compiled_steps
+from backproof_numba.streaming import STREAMED
 from backproof_numpy import NumpyBackend
+from backproof_numpy.streaming import NumpyAlone
 from backproof_numpy.tiles import SMALL, Tiles, descended
 
 Arrays = Mapping[str, Any]
@@ -52,6 +54,9 @@ class NumbaBackend(NumpyBackend):
             return {name: np.asarray(p, y.dtype) for name, p in zip(params, ends, strict=True)}
         with self._tiles(model, data) as tiles:
             return descended(tiles.gradients, params, learning_rate, steps)
+
+    def join(self, device: str, seconds: float) -> NumpyAlone:
+        return NumpyAlone(self.tile, self.threads, STREAMED)
 
     def _tiles(self, model: Model, data: Arrays) -> Tiles:
         return Tiles(model, _contiguous(data), self.tile, self.threads, FUSED)

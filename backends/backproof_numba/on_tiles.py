@@ -68,9 +68,9 @@ class Network:
     def add(self, data: Arrays, start: int, stop: int) -> None:
         t = stop - start
         X, A, dy_hat = self.X[:, :t], self.A[:, :t], self.dy_hat[:, :t]
-        X[:] = data["X"][:, start:stop]
+        X[:], y = data["X"][:, start:stop], data["y"][:, start:stop]
         np.matmul(self.params["W1"], X, out=A)
-        arguments = A, data["y"], self.params["b1"], self.params["w2"], self.params["b2"][()], self.m, start, dy_hat[0]
+        arguments = A, y, self.params["b1"], self.params["w2"], self.params["b2"][()], self.m, 0, dy_hat[0]
         if self.linear:
             db2 = self.kernels.linear(*arguments, self.w2)
             self.b1 += db2

@@ -6,24 +6,24 @@ from typing import Any
 import numpy as np
 
 from backproof.models.model import Model
-from backproof_numpy.tiles import Tiles, descended
+from backproof_numpy.tiles import NUMPY, Tiles, Way, descended
 
 Arrays = Mapping[str, Any]
 
 
 class NumpyAlone:
-    """One rank of one (`backproof.backend.Ranks`): the hand-derived equations on tiles, one thread a core."""
+    """One rank of one (`backproof.backend.Ranks`): the equations on tiles computed in a `way`, a thread a core."""
 
     rank, ranks = 0, 1
 
-    def __init__(self, tile: int | None = None, threads: int | None = None) -> None:
-        self.tile, self.threads = tile, threads
+    def __init__(self, tile: int | None = None, threads: int | None = None, way: Way = NUMPY) -> None:
+        self.tile, self.threads, self.way = tile, threads, way
 
     def reduce(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return values
 
     def evaluate(self, model: Model, params: Arrays, data: Arrays, m: int) -> tuple[Any, dict[str, Any]]:
-        with Tiles(model, data, self.tile, self.threads) as tiles:
+        with Tiles(model, data, self.tile, self.threads, self.way) as tiles:
             return tiles.loss(params), tiles.gradients(params)
 
     def output(self, model: Model, params: Arrays, data: Arrays) -> np.ndarray[Any, Any]:
@@ -35,7 +35,7 @@ class NumpyAlone:
     def descend(
         self, model: Model, params: Arrays, data: Arrays, m: int, learning_rate: float, steps: int
     ) -> dict[str, Any]:
-        with Tiles(model, data, self.tile, self.threads) as tiles:
+        with Tiles(model, data, self.tile, self.threads, self.way) as tiles:
             return descended(tiles.gradients, params, learning_rate, steps)
 
     def close(self) -> None:

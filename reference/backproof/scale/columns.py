@@ -41,6 +41,14 @@ class Columns:
         np.subtract(raw, self._shift, out=tile)
         return np.multiply(tile, self._per_scale, out=tile)  # in half the time of a division
 
+    def raw(self, start: int, stop: int) -> tuple[np.ndarray[Any, Any], Floats, Floats]:
+        """Columns as they lie in the file, of any real dtype, and what standardises them: (raw - shift) * factor, both
+        (rows, 1). For engines that do so on the way."""
+        rows = self.shape[0]
+        shift = np.zeros((rows, 1)) if self._shift is None else self._shift
+        factor = np.ones((rows, 1)) if self._per_scale is None else self._per_scale
+        return self._read(self._first + start, self._first + stop), shift, factor
+
     def between(self, start: int, stop: int) -> Columns:
         """Some of the columns, unread."""
         rows, first = self.shape[0], self._first
