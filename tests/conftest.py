@@ -1,5 +1,10 @@
 """Options of the matrix, and the one conformance session its tests share."""
 
+import multiprocessing.process
+import subprocess
+import sys
+from contextlib import suppress
+
 import pytest
 
 from backproof.cli import main
@@ -7,6 +12,25 @@ from backproof.conformance.session import Session
 from backproof.errors import InputError
 
 SESSION = pytest.StashKey[Session]()
+
+
+def pytest_configure(config):
+    """Processes are killed when they are done with. Where coverage is measured, they are first asked to end, so that
+    they write down what they ran."""
+    coverage = sys.modules.get("coverage")
+    if coverage is not None and coverage.Coverage.current() is not None:
+        for kind in (multiprocessing.process.BaseProcess, subprocess.Popen):
+            kind.kill = _asked_first(kind, kind.kill)
+
+
+def _asked_first(kind, kill):
+    def ask(process):
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.join(3) if hasattr(process, "join") else process.wait(3)
+        kill(process)
+
+    return ask
 
 
 def pytest_addoption(parser):
