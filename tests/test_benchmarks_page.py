@@ -31,7 +31,8 @@ def timed(cell, series, samples):
     least, binds = floor(cell, CEILINGS[cell.dtype])
     median = sorted(samples)[len(samples) // 2]
     return {
-        "cell": cell.id, "model": cell.model, "series": series, "dtype": cell.dtype, "device": cell.device,
+        "cell": cell.id, "model": cell.model, "series": series, "dtype": cell.dtype,
+        "products": cell.products, "device": cell.device,
         "shape": {"n": None, "m": None, "k": None} | dict(cell.dims), "threads": 2, "steps": 3,
         "samples": samples, "median": median, "quartiles": [min(samples), median, max(samples)], "floor": least,
         "efficiency": least / median, "gemm_share": None, "binds": binds, "compile_seconds": 0.1,

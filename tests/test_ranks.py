@@ -143,7 +143,7 @@ def test_a_command_as_two_ranks_ends_where_one_process_does(points, backend, opt
 @pytest.mark.parametrize(
     ("options", "backend", "message"),
     [
-        ([], "numpy", "backend numpy offers no ranks and no streaming; torch and jax do"),
+        ([], "numpy", "backend numpy offers no ranks; torch and jax do"),
         (["--learning-rate", "1e6"], "torch", "the descent diverges"),
     ],
 )
