@@ -10,12 +10,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from flint import arb
 
 from backproof.conformance.user_model import Key, UserModel
 from backproof.conformance.verdict import Verdict, judge
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
-from backproof.truth.certify import Quantity, certify, certify_descent
+from backproof.truth.certify import certify, certify_descent, magnitudes
 
 SIZES = ({"m": 64}, 8), ({"m": 1024}, 16)  # examples, and what every other letter is
 LARGEST = 2**16  # numbers in all arrays: their truth is of balls, a million operations a second
@@ -60,15 +61,11 @@ def start(path: str, dims: Key) -> tuple[Model, dict[str, Any], float]:
     user = _opened(path, dims)
     arrays = {name: np.asarray(a, np.float32) for name, a in user.arrays(dims, "normal").items()}
     truth = certify(user.model, arrays, "float64")
-    slope = np.sqrt(sum(float((_middle(q) ** 2).sum()) for q in truth.gradients.values()))
+    slope = np.sqrt(sum(float((magnitudes(q.value, arb.mid) ** 2).sum()) for q in truth.gradients.values()))
     norm = np.sqrt(sum(float((arrays[name].astype(np.float64) ** 2).sum()) for name in user.model.params))
     if not 0 < slope < np.inf:
         raise InputError(f"{path}: its gradient is {slope} at the start; there is no descent to time")
     return user.model, arrays, float(MOVE * norm / slope)
-
-
-def _middle(quantity: Quantity) -> Any:
-    return np.array(np.frompyfunc(lambda ball: float(ball.mid()), 1, 1)(quantity.value), np.float64)
 
 
 class Certified:

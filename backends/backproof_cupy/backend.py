@@ -1,8 +1,8 @@
 """CuPy: the models' own `loss` and `gradients`, on a GPU."""
 
-import inspect
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import cupy
@@ -32,21 +32,23 @@ class CupyBackend(NumpyBackend):
         return values, values.dtype.name
 
     def evaluate(self, model: Model, series: str, params: Arrays, data: Arrays) -> tuple[Any, Any, dict[str, Any]]:
-        tapped: dict[str, Any] = {}
-        loss = model.loss(cupy, tap=tapped.setdefault, **params, **data)
-        return loss, tapped["y_hat"], _gradients(model, params, data)
+        return super().evaluate(_in_cupy(model), series, params, data)
 
     def descend(
         self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int
     ) -> dict[str, Any]:
-        params = dict(params)
-        for _ in range(steps):
-            gradients = _gradients(model, params, data)
-            params = {name: p - learning_rate * gradients[name] for name, p in params.items()}
+        ends = super().descend(_in_cupy(model), series, params, data, learning_rate, steps)
         cupy.cuda.Device().synchronize()
-        return params
+        return ends
 
 
-def _gradients(model: Model, params: Arrays, data: Arrays) -> dict[str, Any]:
-    namespace = {"xp": cupy} if "xp" in inspect.signature(model.gradients).parameters else {}
-    return model.gradients(**params, **data, **namespace)
+def _in_cupy(model: Model) -> Model:
+    """The same model, its functions on CuPy's namespace instead of NumPy's."""
+
+    def loss(xp: Any, **arrays: Any) -> Any:
+        return model.loss(cupy, **arrays)
+
+    def gradients(**arrays: Any) -> dict[str, Any]:
+        return model.gradients_in(cupy, arrays)
+
+    return replace(model, loss=loss, gradients=gradients)

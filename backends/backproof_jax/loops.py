@@ -1,7 +1,6 @@
 """JAX's hot loops: a step a call, K steps in a `fori_loop`, and the hand-derived equations in one."""
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -28,7 +27,7 @@ class JaxLoops(JaxBackend):
         self, model: Model, series: str, params: Arrays, data: Arrays
     ) -> tuple[Array, Array, dict[str, Array]]:
         if series == "manual":
-            found: tuple[Array, Array, dict[str, Array]] = _by_hand(model.loss, model.gradients)(params, data)
+            found: tuple[Array, Array, dict[str, Array]] = _by_hand(model)(params, data)
             return found
         with _precision(series):
             return super().evaluate(model, "jit", params, data)
@@ -54,23 +53,18 @@ def _precision(series: str) -> AbstractContextManager[Any]:
     return jax.default_matmul_precision("tensorfloat32") if series == "tf32" else nullcontext()
 
 
-def _hand_derived(equations: Callable[..., dict[str, Array]], params: Arrays, data: Arrays) -> dict[str, Array]:
-    namespace = {"xp": jax.nn} if "xp" in inspect.signature(equations).parameters else {}
-    return equations(**params, **data, **namespace)
-
-
 @cache
-def _by_hand(loss: Callable[..., Array], equations: Callable[..., dict[str, Array]]) -> Any:
+def _by_hand(model: Model) -> Any:
     def run(params: Arrays, data: Arrays) -> tuple[Array, Array, dict[str, Array]]:
         tapped: dict[str, Array] = {}
-        value = loss(_Namespace, tap=tapped.setdefault, **params, **data)
-        return value, tapped["y_hat"], _hand_derived(equations, params, data)
+        value = model.loss(_Namespace, tap=tapped.setdefault, **params, **data)
+        return value, tapped["y_hat"], model.gradients_in(_Namespace, {**params, **data})
 
     return jax.jit(run)
 
 
 class _Namespace:
-    """What a loss asks of its array namespace, in JAX."""
+    """What the models ask of their array namespace, in JAX."""
 
     mean, sigmoid = jax.numpy.mean, jax.nn.sigmoid
 
@@ -79,7 +73,7 @@ class _Namespace:
 def _loop(model: Model, series: str) -> Any:
     def gradients(params: Arrays, data: Arrays) -> dict[str, Array]:
         if series == "manual":
-            return _hand_derived(model.gradients, params, data)
+            return model.gradients_in(_Namespace, {**params, **data})
         found: dict[str, Array] = _value_and_grad(model)(params, data)[1]
         return found
 

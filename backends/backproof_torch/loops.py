@@ -1,6 +1,5 @@
 """PyTorch's hot loops: eager autograd, torch.func, whole steps compiled, and the hand-derived equations."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -31,12 +30,7 @@ def by_hand(model: Model, params: Tensors, data: Tensors) -> tuple[Tensor, Tenso
     """The control: the model's own hand-derived equations, on tensors."""
     tapped: dict[str, Tensor] = {}
     value = model.loss(torch, tap=tapped.setdefault, **params, **data)
-    return value, tapped["y_hat"], _hand_derived(model, params, data)
-
-
-def _hand_derived(model: Model, params: Tensors, data: Tensors) -> dict[str, Tensor]:
-    namespace = {"xp": torch} if "xp" in inspect.signature(model.gradients).parameters else {}
-    return model.gradients(**params, **data, **namespace)
+    return value, tapped["y_hat"], model.gradients_in(torch, {**params, **data})
 
 
 def _derivatives(model: Model, params: Tensors, data: Tensors) -> dict[str, Tensor]:
@@ -100,7 +94,7 @@ def _step(model: Model, params: Tensors, data: Tensors, rate: Tensor) -> dict[st
 
 
 def _manual_step(model: Model, params: Tensors, data: Tensors, rate: Tensor) -> dict[str, Tensor]:
-    gradients = _hand_derived(model, params, data)
+    gradients = model.gradients_in(torch, {**params, **data})
     return {name: p - rate * gradients[name] for name, p in params.items()}
 
 

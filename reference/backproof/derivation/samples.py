@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
+from flint import arb
 
 from backproof.derivation.process import UserProcess
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
-from backproof.truth.certify import Quantity, certified, confirm
+from backproof.truth.certify import Quantity, certified, confirm, magnitudes
 from backproof.truth.graph import Node, rebuild
 from backproof.truth.trace import Trace
 
@@ -53,8 +53,7 @@ class Sample:
     @cached_property
     def truths(self) -> dict[str, Any]:
         """The truth rounded to float64."""
-        rounded = np.frompyfunc(lambda ball: float(ball.mid()), 1, 1)
-        return {name: np.asarray(rounded(q.value), np.float64) for name, q in self.quantities.items()}
+        return {name: magnitudes(q.value, arb.mid) for name, q in self.quantities.items()}
 
     @property
     def where(self) -> str:

@@ -1,5 +1,6 @@
 """A model: named shapes, a loss, hand-derived gradients; and the checks that stand before the equations."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -49,6 +50,11 @@ class Model:
         """The shape of array `name` where the letters stand for `dims`."""
         axes = self.shapes[name].split()
         return tuple(int(axis) if axis.isdigit() else dims[axis] for axis in axes)
+
+    def gradients_in(self, xp: Any, arrays: Arrays) -> dict[str, Any]:
+        """The hand derivation on `arrays` that are not NumPy's: those that need more than operators take `xp`."""
+        namespace = {"xp": xp} if "xp" in inspect.signature(self.gradients).parameters else {}
+        return self.gradients(**arrays, **namespace)
 
     def evaluate(self, params: Arrays, data: Arrays) -> tuple[Any, dict[str, Any]]:
         """Loss and hand-derived gradients, in NumPy, of arrays that were checked.

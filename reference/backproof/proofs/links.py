@@ -12,7 +12,7 @@ from sympy import Expr, IndexedBase, Integer, Symbol, diff, expand
 
 from backproof.models.model import Model
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, Namespace, Tensor, call_gradients, index, inputs, shape_of, sigma
+from backproof.proofs.tensors import DIMS, Namespace, Tensor, index, inputs, shape_of, sigma
 from backproof.truth.exact import Objects, objects
 
 SHAPES = ((2, 3, 4), (3, 4, 2), (4, 2, 3))  # (n, m, k): pairwise distinct, so no transpose or axis can hide
@@ -54,7 +54,7 @@ FAILURES = (
 def run(model: Model, xp: Any, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The hand derivation on any kind of array; Unfit where it fails."""
     try:
-        return call_gradients(model, xp, arrays)
+        return model.gradients_in(xp, arrays)
     except FAILURES as error:
         raise Unfit(f"it raises {type(error).__name__}: {error}") from error
 

@@ -6,7 +6,6 @@ functions on tensors turns `dZ @ X.T` into sum_j dZ[p, j] X[q, j]; nothing is wr
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from typing import Any
@@ -150,9 +149,3 @@ def shape_of(model: Model, name: str, dims: Mapping[str, Any] = DIMS) -> Shape:
 def inputs(model: Model) -> dict[str, Tensor]:
     """Every array of the model as a tensor of its own entries."""
     return {name: Tensor.named(name, shape_of(model, name)) for name in model.shapes}
-
-
-def call_gradients(model: Model, xp: Any, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's hand derivation on `arrays`, its primitives taken from `xp` where it asks for a namespace."""
-    takes_xp = "xp" in inspect.signature(model.gradients).parameters
-    return model.gradients(**arrays, **({"xp": xp} if takes_xp else {}))

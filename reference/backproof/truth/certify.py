@@ -189,7 +189,7 @@ def _sweep(
 
 
 def magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
-    """|value| from one side, as float64 (its rounding is covered by SLACK)."""
+    """A number of every ball as float64: |value| from one side (its rounding is covered by SLACK), or the middle."""
     return np.array(np.frompyfunc(lambda v: float(side(v)), 1, 1)(values), np.float64)
 
 
