@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from backproof.errors import InputError
-from backproof.files import write
+from backproof.files import read_text, write
 from backproof.models import MODELS
 from backproof.report import render
 from benchmarks.cells import Cell, work
@@ -233,11 +233,11 @@ def main(argv: Sequence[str]) -> Iterator[str]:
     source, target = argv
     try:
         needed()
-        save(json.loads(Path(source).read_text(encoding="utf-8")), target)
-    except OSError as error:
-        yield f"{source} cannot be read: {error.strerror}"
-    except (KeyError, TypeError, ValueError) as error:
-        yield str(error) if isinstance(error, InputError) else f"{source} is no result of python -m benchmarks --json"
+        save(json.loads(read_text(source)), target)
+    except InputError as error:
+        yield str(error)
+    except (KeyError, TypeError, ValueError):
+        yield f"{source} is no result of python -m benchmarks --json"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.cli.ending import ended
 from backproof.conformance.registry import load
 from backproof.descent.parameters import draw
 from backproof.errors import InputError
@@ -37,17 +38,18 @@ REPEATS, LEAST = 5, 0.1  # of a timed call, and its seconds
 SECONDS = 300.0
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
     parser.add_argument("--backend", action="append", help="torch, jax (default: torch)")
     parser.add_argument("--json", metavar="FILE", help="write the result there")
     parser.add_argument("--out", metavar="FILE", help="draw measured and predicted times: .svg or .png")
     parser.add_argument("--rank-of", metavar="BACKEND", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    try:
+
+    def run() -> int:
+        arguments = parser.parse_args()
         if arguments.rank_of:
             _rank(arguments.rank_of)
-            return
+            return 0
         check_writable(arguments.json, arguments.out)
         told = {"environment": _environment(), "backends": {}}
         for backend in arguments.backend or ["torch"]:
@@ -60,8 +62,9 @@ def main() -> None:
             from benchmarks.scaling_plot import draw as plot
 
             plot(told, arguments.out)
-    except InputError as error:
-        parser.exit(2, f"benchmarks.scaling: {error}\n")
+        return 0
+
+    return ended("benchmarks.scaling", run)
 
 
 def fitted(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -186,4 +189,4 @@ def _show(backend: str, told: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.cli.ending import ended
 from backproof.descent.parameters import draw
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
@@ -39,7 +40,7 @@ CHUNK = 2**22  # bytes read at once where the page cache is measured
 WRITTEN = 2**20  # values written at once
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=float, action="append", help="GB of data (default: 1, 2, 4 and 8)")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data is written")
@@ -49,14 +50,16 @@ def main() -> None:
     parser.add_argument("--backend", default=backend, help=f"what descends, alone (default: {backend})")
     parser.add_argument("--json", metavar="FILE", help="write the result there")
     parser.add_argument("--watch", metavar="FILE", help="descend on this file alone, and print what was seen as JSON")
-    arguments = parser.parse_args()
-    try:
+
+    def run() -> int:
+        arguments = parser.parse_args()
         if arguments.watch:
             print(json.dumps(watched(arguments.watch, arguments.model, arguments.steps, arguments.backend)))
         else:
             _compare(arguments)
-    except InputError as error:
-        parser.exit(2, f"benchmarks.streaming: {error}\n")
+        return 0
+
+    return ended("benchmarks.streaming", run)
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -205,4 +208,4 @@ def anonymous() -> Iterator[list[int]]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

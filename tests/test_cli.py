@@ -143,18 +143,25 @@ def test_help_has_an_example(command, backproof):
     assert not command or f"example:\n  backproof {command}" in out
 
 
-def run(*argv, **options):
+# As `python -m backproof`, where an interrupt is heard: what a shell starts in the background ignores it.
+HEARS_INTERRUPTS = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("backproof", run_name="__main__", alter_sys=True)
+"""
+
+
+def run(*argv, program=("-m", "backproof"), **options):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen([sys.executable, "-m", "backproof", *argv], text=True, **streams)
+    return subprocess.Popen([sys.executable, *program, *argv], text=True, **streams)
 
 
 def test_an_interrupt_leaves_a_valid_partial_file(tmp_path):
     path = tmp_path / "r.json"
     hanging = tmp_path / "hanging"
     backends = ["--backend", "numpy", "--backend", "tests.planted:hangs"]
-    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  what runs in the background ignores it
     environment = {**os.environ, "HANGS_MARK": str(hanging)}
-    process = run("conform", *backends, "--json", str(path), env=environment, preexec_fn=heard)
+    process = run("conform", *backends, "--json", str(path), env=environment, program=("-c", HEARS_INTERRUPTS))
     while not hanging.exists():
         time.sleep(0.1)
     time.sleep(1)

@@ -15,13 +15,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from backproof.conformance.registry import MUTANTS
 from backproof.conformance.verdict import Verdict
 from backproof.errors import InputError
+from backproof.files import read_text
 
 FACTOR = 1.5
 CHANCE = 1e-4
@@ -81,12 +81,11 @@ class Drift:
 
 def load(path: str, seed: int) -> Result:
     """The result of an earlier run. Raises InputError where it cannot be read, is none, or is of another seed."""
+    text = read_text(path)
     try:
-        result: Result = json.loads(Path(path).read_text(encoding="utf-8"))
+        result: Result = json.loads(text)
         then = result["environment"]["seed"]
         compare(result, result, path)  # all that will be asked of it is there
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{path} is no result of backproof conform; give a file written by its --json") from None
     if then != seed:
