@@ -4,22 +4,22 @@ example:
   python -m benchmarks.page result.json page.html
 """
 
-import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backproof.errors import InputError
-from backproof.files import read_text, write
+from backproof.cli.ending import ended
+from backproof.cli.parser import Parser
+from backproof.files import check_writable, write
 from backproof.models import MODELS
 from backproof.report import render
 from benchmarks.cells import Cell, work
-from benchmarks.table import HEADINGS, headline, left_out, not_verified, rows, seconds
+from benchmarks.table import HEADINGS, headline, left_out, not_verified, rows, seconds, shown
 
 HERE = Path(__file__).parent
 HUES = ("#4a7fd6", "#d08a1f", "#3d9a6c", "#b0569f", "#c8523f", "#2f9fb3", "#8a7a2e", "#7a6bd0", "#a0673c", "#6f8f2f")
@@ -225,21 +225,21 @@ def _broken(cell: str) -> str:
     return f"{model}<br>{rest}"
 
 
-def main(argv: Sequence[str]) -> Iterator[str]:
-    """Write the page of a result file; yields what went wrong, if something did."""
-    if len(argv) != 2:
-        yield "usage: python -m benchmarks.page RESULT.json PAGE.html"
-        return
-    source, target = argv
-    try:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the page of the result in a file. Exit code: 0, or 2 where it is none."""
+    parser = Parser(prog="python -m benchmarks.page", description=__doc__.split("\n")[0], allow_abbrev=False)
+    parser.add_argument("file", metavar="FILE", help="written by the --json of python -m benchmarks")
+    parser.add_argument("page", metavar="PAGE", help="where to: page.html")
+
+    def run() -> int:
+        arguments = parser.parse_args(argv)
         needed()
-        save(json.loads(read_text(source)), target)
-    except InputError as error:
-        yield str(error)
-    except (KeyError, TypeError, ValueError):
-        yield f"{source} is no result of python -m benchmarks --json"
+        check_writable(arguments.page)
+        write(arguments.page, shown(arguments.file, page))
+        return 0
+
+    return ended("benchmarks.page", run)
 
 
 if __name__ == "__main__":
-    for wrong in main(sys.argv[1:]):
-        sys.exit(f"benchmarks.page: {wrong}")
+    sys.exit(main())

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from backproof.cli.ending import ended
+from backproof.cli.parser import Parser
 from backproof.conformance.registry import load
 from backproof.descent.parameters import draw
 from backproof.errors import InputError
@@ -39,7 +40,7 @@ SECONDS = 300.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
+    parser = Parser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("--backend", action="append", help="torch, jax (default: torch)")
     parser.add_argument("--json", metavar="FILE", help="write the result there")
     parser.add_argument("--out", metavar="FILE", help="draw measured and predicted times: .svg or .png")

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from backproof.cli.ending import ended
+from backproof.cli.parser import Parser
 from backproof.descent.parameters import draw
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
@@ -41,7 +42,7 @@ WRITTEN = 2**20  # values written at once
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0])
+    parser = Parser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("--size", type=float, action="append", help="GB of data (default: 1, 2, 4 and 8)")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data is written")
     parser.add_argument("--steps", type=int, default=5, help="steps of a timed call (default: 5)")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -119,16 +119,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("file", metavar="FILE", help="written by the --json of python -m benchmarks")
 
     def run() -> int:
-        write("-", load(parser.parse_args(argv).file))
+        write("-", shown(parser.parse_args(argv).file, markdown))
         return 0
 
     return ended("benchmarks.table", run)
 
 
-def load(path: str) -> str:
-    """The result in a file, as Markdown. Raises InputError where it cannot be read or is none."""
+def shown(path: str, show: Callable[[Mapping[str, Any]], str]) -> str:
+    """The result in a file as `show` has it. Raises InputError where it cannot be read or is none."""
     try:
-        return markdown(json.loads(read_text(path)))
+        return show(json.loads(read_text(path)))
     except InputError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):

@@ -142,7 +142,7 @@ def test_a_file_that_is_no_result_is_one_line(tmp_path):
     (tmp_path / "r.json").write_text("[]")
     for source, message in {tmp_path / "r.json": "is no result of", tmp_path / "none": "No such file"}.items():
         ended = command("benchmarks.page", source, tmp_path / "p.html")
-        assert ended.returncode == 1
+        assert ended.returncode == 2
         assert message in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
     assert not (tmp_path / "p.html").exists()

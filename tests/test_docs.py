@@ -39,7 +39,6 @@ FOLLOWED = {
     "docs/writing-a-backend.md": "tests/test_writing_a_backend.py: installs what it shows",
     "docs/findings.md": "tests/test_findings.py: of the versions it names",
 }
-WITHOUT_PARSER = {"benchmarks.page", "benchmarks.table"}  # take files alone
 
 SHELL = [
     (block.place, command)
@@ -62,7 +61,7 @@ def why_not(command):
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize(("place", "command"), SHELL, ids=[f"{place}-{command}" for place, command in SHELL])
 def test_commands_parse(place, command, monkeypatch, capsys):
-    if command.module is None or command.module[0] in WITHOUT_PARSER:
+    if command.module is None:
         assert why_not(command), f"{place}: no command of ours; say in NOT_RUN why it is not run"
         return
     module, arguments = command.module

@@ -156,7 +156,7 @@ def test_any_spoilt_result_as_a_table_of_benchmarks(tmp_path):
     @given(path=st.sampled_from(where), new=SPOILS)
     def any_spoilt(path, new):
         (tmp_path / "r.json").write_text(json.dumps(spoilt(good, path, new)))
-        one_line_or_fine(benchmarks_table.load, str(tmp_path / "r.json"))
+        one_line_or_fine(benchmarks_table.shown, str(tmp_path / "r.json"), benchmarks_table.markdown)
 
     any_spoilt()
 
