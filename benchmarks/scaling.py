@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,11 @@ from backproof.files import check_writable, write_json
 from backproof.models import MODELS
 from backproof.scale.launch import environment, free_port
 from backproof_numpy.tiles import cores
+from benchmarks import scaling_plot
 from benchmarks.environment import processor
+from benchmarks.scaling_model import EXAMPLES, K, N, fitted, parameters, predicted
 
-MODEL, N, K = MODELS["two_layer_nonlinear"], 64, 64
-EXAMPLES = (
-    2**15
-)  # a rank's in weak scaling, of all in strong; beyond 2**15, malloc returns 32 MiB temporaries every step
+MODEL = MODELS["two_layer_nonlinear"]
 FEW = 4  # examples: what a step costs without work
 RANKS = (1, 2, 4)
 LENGTHS = (1, 10**3, 10**5, 10**6)  # numbers in an all-reduce
@@ -60,44 +59,10 @@ def main() -> int:
         if arguments.json:
             write_json(arguments.json, told)
         if arguments.out:
-            from benchmarks.scaling_plot import draw as plot
-
-            plot(told, arguments.out)
+            scaling_plot.draw(told, arguments.out)
         return 0
 
     return ended("benchmarks.scaling", run)
-
-
-def fitted(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """t(R) = dispatch + per_example m / R + latency log2 R + bytes / bandwidth, from one rank's steps and two ranks'
-    all-reduces: a least-squares line through their times, each relative to itself."""
-    one, two = runs[0], runs[1]
-    dispatch = one["few"]
-    lengths = np.array([float(length) for length in two["all_reduce"]])
-    seconds = np.array(list(two["all_reduce"].values())) - np.array(list(one["all_reduce"].values()))
-    seconds = np.maximum(seconds, 1e-7)  # of what reaches no network, one rank alone tells the cost
-    design = np.stack([1 / seconds, 8 * lengths / seconds], axis=1)
-    latency, per_byte = np.linalg.lstsq(design, np.ones_like(seconds), rcond=None)[0]
-    return {
-        "dispatch_seconds": dispatch,
-        "seconds_per_example": (one["strong"] - dispatch) / EXAMPLES,
-        "latency_seconds": float(max(latency, 0.0)),
-        "bytes_per_second": float(1 / max(per_byte, 1e-15)),
-    }
-
-
-def predicted(model: Mapping[str, float], ranks: Any, examples: Any, parameters: int) -> Any:
-    """Seconds of a step of `examples` examples on `ranks` ranks."""
-    reduced = np.where(
-        np.asarray(ranks) > 1,
-        model["latency_seconds"] * np.log2(ranks) + 8 * (parameters + 1) / model["bytes_per_second"],
-        0.0,
-    )
-    return model["dispatch_seconds"] + model["seconds_per_example"] * examples / ranks + reduced
-
-
-def parameters() -> int:
-    return K * N + K + K + 1
 
 
 def _together(backend: str, ranks: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backproof.pictures import save
-from benchmarks.scaling import EXAMPLES, parameters, predicted
+from benchmarks.scaling_model import EXAMPLES, parameters, predicted
 
 SIZES = (EXAMPLES, 10**9, 10**12)
 

@@ -17,7 +17,8 @@ from backproof import MODELS, InputError
 from backproof.conformance.worker import Worker
 from backproof.descent.checkpoint import MOST_KEPT, Checkpoint
 from backproof.descent.data import Data
-from backproof.descent.descent import Alone, follow, looks, prepare, stops
+from backproof.descent.descent import Alone, follow, looks, stops
+from backproof.descent.problem import prepare
 
 pytest.importorskip("safetensors", reason="checkpoints are safetensors files")
 rng = np.random.default_rng(0)

@@ -12,8 +12,10 @@ from backproof.conformance.worker import Worker
 from backproof.descent import least_squares
 from backproof.descent.accuracy import parameter_bound
 from backproof.descent.data import load
-from backproof.descent.descent import descend, good_rate, largest_stable_rate, random_search
+from backproof.descent.descent import descend
 from backproof.descent.parameters import draw, hessian, largest_curvature, pack, unpack
+from backproof.descent.problem import good_rate, largest_stable_rate
+from backproof.descent.random_search import random_search
 
 DIABETES = load("diabetes").standardised()
 

@@ -9,8 +9,9 @@ import pytest
 from backproof import MODELS, InputError
 from backproof.descent import least_squares
 from backproof.descent.data import load
-from backproof.descent.descent import follow, prepare
+from backproof.descent.descent import follow
 from backproof.descent.parameters import pack
+from backproof.descent.problem import prepare
 from backproof.landscape.plane import components, plane
 from backproof.landscape.rates import FACTORS, STEPS, compare
 from backproof.landscape.scene import scene

@@ -10,7 +10,7 @@ from tests.pages import browser, opened, unreached
 from backproof import MODELS
 from backproof.descent.accuracy import parameter_bound
 from backproof.descent.data import load
-from backproof.descent.descent import Descent, Point, prepare
+from backproof.descent.problem import Descent, Point, prepare
 from backproof.explain.equations import Equations
 from backproof.explain.passes import one_pass
 from backproof.landscape.rates import FACTORS

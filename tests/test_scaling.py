@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from benchmarks.scaling import EXAMPLES, LENGTHS, fitted, parameters, predicted
+from benchmarks.scaling import LENGTHS
+from benchmarks.scaling_model import EXAMPLES, fitted, parameters, predicted
 
 MODEL = {
     "dispatch_seconds": 3e-4,

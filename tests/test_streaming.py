@@ -12,7 +12,7 @@ import pytest
 from backproof import MODELS, InputError
 from backproof.backend import Ranks
 from backproof.descent.data import Data
-from backproof.descent.descent import prepare
+from backproof.descent.problem import prepare
 from backproof.scale import columns, streaming
 from backproof.scale.columns import Columns, open_source, streamed
 from backproof.scale.member import Member, own

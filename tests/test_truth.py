@@ -8,9 +8,11 @@ from backproof import MODELS, InputError, Model
 from backproof.truth.certify import Disagreement, certify, confirm, confirm_along
 from backproof.truth.exact import Undecided, balls, precision
 from backproof.truth.floating import Floating
-from backproof.truth.graph import Node, evaluate, reachable, source_lines
+from backproof.truth.graph import Node
 from backproof.truth.reverse import RULES, dependents, sweep
+from backproof.truth.spans import source_lines
 from backproof.truth.trace import trace
+from backproof.truth.traversal import evaluate, reachable
 
 DIMS = {"n": 3, "m": 7, "k": 5}
 

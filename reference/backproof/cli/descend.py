@@ -11,7 +11,8 @@ from backproof.models import MODELS
 
 if TYPE_CHECKING:
     from backproof.cli.descent_report import Rivals
-    from backproof.descent.descent import Descent, Engine, Problem
+    from backproof.descent.descent import Engine
+    from backproof.descent.problem import Descent, Problem
     from backproof.landscape.draw import Trial
     from backproof.scale.member import Member
 
@@ -105,7 +106,8 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
     from backproof.cli.terminal import bar
     from backproof.conformance.worker import Worker
     from backproof.descent.data import DIABETES, load
-    from backproof.descent.descent import Alone, prepare
+    from backproof.descent.descent import Alone
+    from backproof.descent.problem import prepare
     from backproof.landscape import draw
     from backproof.scale import streaming
     from backproof.scale.columns import open_source, streamed

@@ -10,7 +10,8 @@ from backproof.cli.terminal import bar
 from backproof.descent import least_squares
 from backproof.descent.accuracy import parameter_bound
 from backproof.descent.data import Data
-from backproof.descent.descent import Descent, Problem, random_search
+from backproof.descent.problem import Descent, Problem
+from backproof.descent.random_search import random_search
 
 
 @dataclass(frozen=True)

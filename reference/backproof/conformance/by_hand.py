@@ -15,8 +15,8 @@ from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import Graph, Sample
 from backproof.errors import InputError
 from backproof.truth.exact import Undecided
-from backproof.truth.graph import reachable
 from backproof.truth.trace import trace
+from backproof.truth.traversal import reachable
 
 
 def weighed(problem: Problem, judged: Mapping[str, Judgement]) -> dict[str, Judgement]:

@@ -18,7 +18,8 @@ from backproof.derivation.samples import all_dims
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
 from backproof.models.primitives import untapped
-from backproof.truth.graph import Node, rebuild
+from backproof.truth.graph import Node
+from backproof.truth.traversal import rebuild
 
 SECONDS = 10.0  # what any one call into the file may take here
 DRAWS = ("normal", "sample1", "sample2")  # standard normals, or what the file's `sample` returns, for other seeds

@@ -16,8 +16,9 @@ import numpy as np
 from backproof.derivation.file import Arrays, Derivation, load
 from backproof.errors import InputError
 from backproof.models.model import Dims
-from backproof.truth.graph import flatten, reachable, source_lines
+from backproof.truth.spans import source_lines
 from backproof.truth.trace import Trace, forward
+from backproof.truth.traversal import flatten, reachable
 
 Values = tuple[Any, str]  # an array, or None for what is no number, and the name of its dtype
 

@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from backproof.conformance.verdict import Verdict
-from backproof.derivation.check import Gradient, Result
+from backproof.conformance.verdict import Judgement, Verdict
+from backproof.derivation.diagnosis.diagnose import Diagnosis
+from backproof.derivation.samples import Sample
 
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """One gradient's verdict, with its numbers at the worst component of the worst sample."""
+
+    name: str
+    verdict: Verdict
+    shape: tuple[int, ...] | None
+    axes: str | None  # the letters of its shape
+    where: str | None = None  # the sample's sizes
+    judgement: Judgement | None = None
+    diagnosis: Diagnosis | None = None
+    reason: str | None = None  # why it is inconclusive
+    weakness: str | None = None  # right, but in a form that loses digits
+    tap: bool = False
+    sample: Sample | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `check` found."""
+
+    path: str
+    verdict: Verdict
+    gradients: Mapping[str, Gradient]
+    oracles: Mapping[str, Any]
+    notes: Sequence[str] = field(default_factory=tuple)
+    seconds: float = 0.0
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -97,8 +132,6 @@ def _digits(g: Gradient) -> str:
     j = g.judgement
     if g.verdict is not Verdict.PASS or not j or not j.error or not j.expected or not float(j.expected):
         return ""
-    import math
-
     return f"{-math.log10(j.error / abs(float(j.expected))):.0f}"
 
 

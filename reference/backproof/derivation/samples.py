@@ -13,8 +13,9 @@ from backproof.derivation.process import UserProcess
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
 from backproof.truth.certify import Quantity, certified, confirm, magnitudes
-from backproof.truth.graph import Node, rebuild
+from backproof.truth.graph import Node
 from backproof.truth.trace import Trace
+from backproof.truth.traversal import rebuild
 
 # Sizes by letter, in the order of Model.letters. A factor is told from another by its values at the three
 # shapes; at the last, sums, means and roots over a dimension divide exactly.

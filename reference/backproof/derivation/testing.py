@@ -6,8 +6,8 @@ import os
 from types import ModuleType
 
 from backproof.conformance.verdict import Verdict
-from backproof.derivation.check import SECONDS, Result, check
-from backproof.derivation.report import as_text
+from backproof.derivation.check import SECONDS, check
+from backproof.derivation.report import Result, as_text
 
 
 def assert_derivation(

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from backproof.descent.descent import Descent, Point
 from backproof.descent.parameters import hessian, pack
+from backproof.descent.problem import Descent, Point
 from backproof.truth.certify import certify
 from backproof.truth.formats import FORMATS
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproof.descent.data import digest
-from backproof.descent.descent import Point, Problem
+from backproof.descent.problem import Point, Problem
 from backproof.errors import InputError
 from backproof.files import write
 

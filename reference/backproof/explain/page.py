@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backproof.descent import least_squares
-from backproof.descent.descent import REGRESSIONS
+from backproof.descent.problem import REGRESSIONS
 from backproof.explain.drawing import drawing
 from backproof.explain.equations import BACKWARD, FORWARD, GRADIENT, LOSS, Equations
 from backproof.explain.passes import DIGITS, Pass, Step

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from backproof import files, pictures
-from backproof.descent.descent import Problem
+from backproof.descent.problem import Problem
 from backproof.errors import InputError
 from backproof.landscape.plane import plane
 from backproof.landscape.rates import FACTORS, Trial, compare

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.descent.descent import Descent, Point
+from backproof.descent.problem import Descent, Point
 from backproof.explain.equations import Equations
 from backproof.landscape.picture import title
 from backproof.landscape.scene import Floats, Scene

@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from backproof.descent.descent import Engine, Point, Problem
+from backproof.descent.descent import Engine
 from backproof.descent.parameters import largest_curvature
+from backproof.descent.problem import Point, Problem
 from backproof.models.model import Arrays
 
 STEPS = 30

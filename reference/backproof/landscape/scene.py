@@ -10,8 +10,8 @@ import numpy as np
 
 from backproof.descent import least_squares
 from backproof.descent.data import Data
-from backproof.descent.descent import REGRESSIONS, Descent, Problem
 from backproof.descent.parameters import draw
+from backproof.descent.problem import REGRESSIONS, Descent, Problem
 from backproof.landscape.plane import Plane, plane
 from backproof.landscape.rates import Trial
 from backproof.models.model import Arrays

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.descent.descent import REGRESSIONS, Problem
 from backproof.descent.parameters import draw, largest_curvature
+from backproof.descent.problem import REGRESSIONS, Problem
 from backproof.errors import InputError
 from backproof.models.model import Model
 from backproof.scale.columns import Columns, Floats, Source

@@ -1,7 +1,6 @@
-"""Operations that choose: comparisons, where, maximum, max; on nodes and on NumPy arrays.
+"""Operations that choose: where, maximum, max; on nodes and on NumPy arrays.
 
-A comparison is the sign of a difference, 1 or 0, so that the rounding analysis knows how far from flipping
-it is. Where a choice that the parameters bear on is a tie, the loss has a kink: see `exact.Undecided`.
+Where a choice that the parameters bear on is a tie, the loss has a kink: see `exact.Undecided`.
 """
 
 from __future__ import annotations
@@ -15,16 +14,6 @@ from backproof.errors import InputError
 from backproof.truth.graph import Node, as_node, axes_of, binary, broadcast, reshape, unary
 
 CHOOSING = ("positive", "nonnegative", "zero", "abs", "maximum", "max")
-
-
-def compare(relation: str, a: Any, b: Any) -> Node:
-    """1 where the relation holds, 0 elsewhere."""
-    if relation in ("<", "<="):
-        return compare({"<": ">", "<=": ">="}[relation], b, a)
-    difference = binary("subtract", a, b)
-    if relation == "!=":
-        return 1 - unary("zero", difference)
-    return unary({">": "positive", ">=": "nonnegative", "==": "zero"}[relation], difference)
 
 
 def positive(x: Any) -> Any:

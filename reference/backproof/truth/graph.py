@@ -3,53 +3,26 @@
 A node is an operation, its arguments, its attributes and its shape; it holds no value. Broadcasting is
 made explicit (`broadcast` nodes), so every rule on a node sees operands of one shape. What a node is
 worth, in balls, in series or as a rounding error, is said by an arithmetic: a class with one method per
-operation (`Exact`, `RoundingErrors`), and `evaluate` sweeps the graph with it.
+operation (`Exact`, `RoundingErrors`), and `traversal.evaluate` sweeps the graph with it.
+
+Here are nodes and the operations that their operators make; `choices` and `moves` have those that only a namespace has.
+A comparison is the sign of a difference, 1 or 0, so that the rounding analysis knows how far from flipping it is.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
-from types import CodeType
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from backproof.errors import InputError
+from backproof.truth.spans import span
 
 Shape = tuple[int, ...]
-Span = tuple[int, int, int, int]  # line, column, end line, end column
 _serial = itertools.count()
-_traced_files: list[str] = []
-
-
-@contextmanager
-def source_lines(path: str) -> Iterator[None]:
-    """Nodes made within this block remember the expression in the file `path` that made them."""
-    _traced_files.append(path)
-    try:
-        yield
-    finally:
-        _traced_files.pop()
-
-
-def _span() -> Span | None:
-    frame = sys._getframe(2) if _traced_files else None
-    while frame is not None and frame.f_code.co_filename != _traced_files[-1]:
-        frame = frame.f_back
-    if frame is None:
-        return None
-    line, end_line, column, end_column = _positions(frame.f_code)[frame.f_lasti // 2]
-    return line or frame.f_lineno, column or 0, end_line or frame.f_lineno, end_column or 0
-
-
-@cache
-def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
-    return list(code.co_positions())
 
 
 class Node:
@@ -61,7 +34,7 @@ class Node:
     def __init__(self, op: str, args: tuple[Node, ...], shape: Shape, **attributes: Any) -> None:
         self.op, self.args, self.shape, self.attributes = op, args, shape, attributes
         self.serial = next(_serial)  # arguments come before what is made of them
-        self.span = _span()  # the expression, in the file being traced, that made it
+        self.span = span()  # the expression, in the file being traced, that made it
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.shape}>"
@@ -83,8 +56,6 @@ class Node:
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, index: Any) -> Node:
-        from backproof.truth.moves import take
-
         return take(self, index)
 
     @property
@@ -162,28 +133,23 @@ class Node:
     def __abs__(self) -> Node:
         return unary("abs", self)
 
-    def _compare(self, relation: str, other: Any) -> Node:
-        from backproof.truth.choices import compare
-
-        return compare(relation, self, other)
-
     def __gt__(self, other: Any) -> Node:
-        return self._compare(">", other)
+        return compare(">", self, other)
 
     def __ge__(self, other: Any) -> Node:
-        return self._compare(">=", other)
+        return compare(">=", self, other)
 
     def __lt__(self, other: Any) -> Node:
-        return self._compare("<", other)
+        return compare("<", self, other)
 
     def __le__(self, other: Any) -> Node:
-        return self._compare("<=", other)
+        return compare("<=", self, other)
 
     def __eq__(self, other: Any) -> Node:  # type: ignore[override]
-        return self._compare("==", other)
+        return compare("==", self, other)
 
     def __ne__(self, other: Any) -> Node:  # type: ignore[override]
-        return self._compare("!=", other)
+        return compare("!=", self, other)
 
     def __and__(self, other: Any) -> Node:
         return binary("multiply", self, other)  # conditions are 1 and 0
@@ -224,6 +190,16 @@ def binary(op: str, a: Any, b: Any) -> Node:
     except ValueError:
         raise InputError(f"{op}: shapes {a.shape} and {b.shape} do not broadcast") from None
     return Node(op, (broadcast(a, shape), broadcast(b, shape)), shape)
+
+
+def compare(relation: str, a: Any, b: Any) -> Node:
+    """1 where the relation holds, 0 elsewhere."""
+    if relation in ("<", "<="):
+        return compare({"<": ">", "<=": ">="}[relation], b, a)
+    difference = binary("subtract", a, b)
+    if relation == "!=":
+        return 1 - unary("zero", difference)
+    return unary({">": "positive", ">=": "nonnegative", "==": "zero"}[relation], difference)
 
 
 def power(x: Any, exponent: Any) -> Node:
@@ -287,6 +263,18 @@ def reshape(x: Any, shape: Sequence[int]) -> Node:
     return x if new == x.shape else Node("reshape", (x,), new)
 
 
+def take(x: Node, index: Any) -> Node:
+    """x[index] for whatever index NumPy knows: integers, slices, None, ..., integer and boolean arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, Node) for part in parts):
+        raise InputError("the loss indexes by a traced value; multiply by a one-hot array, or use xp.where")
+    try:
+        positions = np.arange(x.size).reshape(x.shape)[index]
+    except IndexError as error:
+        raise InputError(f"indexing shape {x.shape}: {error}") from None
+    return Node("take", (x,), np.shape(positions), positions=np.asarray(positions))
+
+
 def axes_of(x: Node, axis: int | Sequence[int] | None) -> tuple[int, ...]:
     """`axis` as an ascending tuple of axes >= 0 (all of them if None). Raises InputError for one that x lacks."""
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
@@ -308,42 +296,3 @@ def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False
     node = as_node(x)
     summed = total(node, axis, keepdims)
     return summed / (node.size // max(summed.size, 1))
-
-
-def reachable(roots: Iterable[Node]) -> list[Node]:
-    """Every node the roots are made of, arguments first."""
-    found: set[Node] = set()
-    pending = list(roots)
-    while pending:
-        node = pending.pop()
-        if node not in found:
-            found.add(node)
-            pending.extend(node.args)
-    return sorted(found, key=lambda node: node.serial)
-
-
-def flatten(order: Sequence[Node]) -> list[tuple[Any, ...]]:
-    """Nodes, arguments first, as plain rows that can be sent, stored and compared."""
-    place = {node: i for i, node in enumerate(order)}
-    return [(n.op, tuple(place[arg] for arg in n.args), n.shape, n.attributes, n.span) for n in order]
-
-
-def rebuild(rows: Iterable[tuple[Any, ...]], given: Mapping[int, Node] | None = None) -> list[Node]:
-    """The nodes that `flatten` made the rows of, but for those `given` by place."""
-    order: list[Node] = []
-    for op, places, shape, attributes, span in rows:
-        if given and len(order) in given:
-            order.append(given[len(order)])
-            continue
-        node = Node(op, tuple(order[i] for i in places), shape, **attributes)
-        node.span = span
-        order.append(node)
-    return order
-
-
-def evaluate(roots: Iterable[Node], arithmetic: Any) -> dict[Node, Any]:
-    """Sweep the graph: the value of every reachable node, by `arithmetic`'s method for its operation."""
-    values: dict[Node, Any] = {}
-    for node in reachable(roots):
-        values[node] = getattr(arithmetic, node.op)(node, *(values[arg] for arg in node.args))
-    return values

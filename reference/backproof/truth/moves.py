@@ -1,4 +1,4 @@
-"""Operations that only move values: indexing, joining, and their adjoints; on nodes and on NumPy arrays."""
+"""Operations that only move values: joining, new axes, and the adjoint of indexing; on nodes and on NumPy arrays."""
 
 from __future__ import annotations
 
@@ -11,20 +11,8 @@ from backproof.errors import InputError
 from backproof.truth.graph import Node, as_node, reshape
 
 
-def take(x: Node, index: Any) -> Node:
-    """x[index] for whatever index NumPy knows: integers, slices, None, ..., integer and boolean arrays."""
-    parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, Node) for part in parts):
-        raise InputError("the loss indexes by a traced value; multiply by a one-hot array, or use xp.where")
-    try:
-        positions = np.arange(x.size).reshape(x.shape)[index]
-    except IndexError as error:
-        raise InputError(f"indexing shape {x.shape}: {error}") from None
-    return Node("take", (x,), np.shape(positions), positions=np.asarray(positions))
-
-
 def scatter(g: Any, positions: Any, shape: tuple[int, ...]) -> Any:
-    """The adjoint of `take`: every component of `g` added to where it was taken from."""
+    """The adjoint of `graph.take`: every component of `g` added to where it was taken from."""
     if isinstance(g, Node):
         return Node("scatter", (g,), shape, positions=positions)
     return add_at(np.zeros(int(np.prod(shape)), np.asarray(g).dtype), positions, g).reshape(shape)

@@ -27,7 +27,7 @@ def _binary(op: str) -> Any:
 
 
 def _compare(relation: str) -> Any:
-    return staticmethod(lambda a, b: choices.compare(relation, a, b))
+    return staticmethod(lambda a, b: graph.compare(relation, a, b))
 
 
 def _functions(*functions: Any) -> Any:

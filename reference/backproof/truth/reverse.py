@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from backproof.truth import choices, moves
-from backproof.truth.graph import Node, as_node, broadcast, reachable
+from backproof.truth.graph import Node, as_node, broadcast
+from backproof.truth.traversal import reachable
 
 # (the node, the adjoint of its result, its result, its arguments) -> the adjoint of each argument, None for
 # one that the result does not depend on smoothly. Results and arguments are nodes, or all of them arrays.

@@ -8,7 +8,8 @@ import numpy as np
 from backproof.models.primitives import sigmoid
 from backproof.truth.exact import Exact
 from backproof.truth.formats import Floats, Format
-from backproof.truth.graph import Node, evaluate
+from backproof.truth.graph import Node
+from backproof.truth.traversal import evaluate
 
 
 class _Doubles(Exact):

@@ -10,9 +10,10 @@ from backproof.errors import InputError
 from backproof.forms import FORMS
 from backproof.models.model import Dims, Model
 from backproof.truth.choices import CHOOSING
-from backproof.truth.graph import Node, reachable
+from backproof.truth.graph import Node
 from backproof.truth.namespace import Namespace
 from backproof.truth.reverse import adjoints, dependents
+from backproof.truth.traversal import reachable
 
 
 @dataclass(frozen=True)

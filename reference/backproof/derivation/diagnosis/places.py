@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from backproof.truth.graph import Node, Span
+from backproof.truth.graph import Node
+from backproof.truth.spans import Span
 from backproof.truth.trace import Trace
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from backproof.derivation.samples import Sample
 from backproof.truth.floating import Floating
-from backproof.truth.graph import Node, evaluate
+from backproof.truth.graph import Node
 from backproof.truth.reverse import RULES, Rule, dependents, sweep
+from backproof.truth.traversal import evaluate
 
 Tensors = dict[str, Any]
 

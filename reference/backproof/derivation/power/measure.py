@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from backproof.conformance.verdict import Verdict
-from backproof.derivation.check import Gradient, Session
+from backproof.derivation.check import Session
 from backproof.derivation.power.faults import injected
 from backproof.derivation.power.results import returned
 from backproof.derivation.power.source import Derived
 from backproof.derivation.process import UserProcess
+from backproof.derivation.report import Gradient
 from backproof.errors import InputError
 
 SECONDS = 60.0
