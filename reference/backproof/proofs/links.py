@@ -13,7 +13,8 @@ from sympy import Expr, IndexedBase, Integer, Symbol, diff, expand
 from backproof.models.model import Model
 from backproof.proofs.sums import simplified
 from backproof.proofs.tensors import DIMS, Namespace, Tensor, index, inputs, shape_of, sigma
-from backproof.truth.exact import Objects, objects
+from backproof.truth.exact import objects
+from backproof.truth.series import Objects
 
 SHAPES = ((2, 3, 4), (3, 4, 2), (4, 2, 3))  # (n, m, k): pairwise distinct, so no transpose or axis can hide
 FREE = {"n": "q", "m": "r", "k": "p"}  # the letter of a free index, by what it ranges over

@@ -21,7 +21,8 @@ from flint import arb, arb_series
 from backproof.models.model import Model
 from backproof.proofs.links import SHAPES, Link, Unfit, fitting, loss_of, run
 from backproof.proofs.specification import SPECIFICATIONS, TRANSCENDENTAL
-from backproof.truth.exact import Objects, Series, objects, precision, sigmoid
+from backproof.truth.exact import objects, precision, sigmoid
+from backproof.truth.series import Objects, Series
 
 BITS = 128  # working precision of the balls
 SLACK = arb(2) ** -64  # a ball wider than this would agree with too much

@@ -11,10 +11,11 @@ import numpy as np
 from flint import arb
 
 from backproof.models.model import Model
-from backproof.truth.exact import Balls, Exact, Objects, Undecided, along, balls, precision
+from backproof.truth.exact import Balls, Exact, Undecided, balls, precision
 from backproof.truth.formats import FORMATS, PRODUCTS, Floats, Format
 from backproof.truth.graph import Node
 from backproof.truth.rounding import RoundingErrors, likely, rigorous
+from backproof.truth.series import Objects, along
 from backproof.truth.trace import Trace, trace, trace_descent, trace_form
 from backproof.truth.traversal import evaluate
 

@@ -34,10 +34,12 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 
 
 def maximum(a: Any, b: Any) -> Node:
+    """The larger of a and b, componentwise."""
     return binary("maximum", a, b)
 
 
 def minimum(a: Any, b: Any) -> Node:
+    """The smaller of a and b, componentwise."""
     return -maximum(-as_node(a), -as_node(b))
 
 
@@ -50,6 +52,7 @@ def largest(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = Fa
 
 
 def smallest(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    """The minimum over `axis` (all axes if None)."""
     return -largest(-as_node(x), axis, keepdims)
 
 

@@ -1,4 +1,4 @@
-"""Exact arithmetic on object arrays: certified balls, and truncated Taylor series over them.
+"""Exact arithmetic on object arrays: certified balls, or truncated Taylor series over them (`series`).
 
 A ball (python-flint's `arb`) is an enclosure: the true value lies in it, rounding included.
 """
@@ -12,13 +12,12 @@ from typing import Any
 
 import flint
 import numpy as np
-from flint import arb, arb_mat, arb_series
+from flint import arb, arb_mat
 
 from backproof.errors import InputError
 from backproof.truth.graph import Node, Shape
 from backproof.truth.moves import add_at
-
-Objects = np.ndarray[Any, Any]  # of arb or Series
+from backproof.truth.series import Objects, constant
 
 
 class Undecided(InputError):
@@ -57,67 +56,6 @@ def sigmoid(v: Any) -> Any:
         return 1 / (1 + (-v).exp())
     e = v.exp()
     return e / (1 + e)
-
-
-class Series:
-    """a + b t: a value and its derivative along a line, as an order-2 `arb_series`.
-
-    An `arb_series` is a sequence, which NumPy would unpack; hence the wrapper. It lacks tanh.
-    """
-
-    __slots__ = ("terms",)
-
-    def __init__(self, terms: arb_series) -> None:
-        self.terms = terms
-
-    def __add__(self, other: Any) -> Series:
-        return Series(self.terms + getattr(other, "terms", other))
-
-    def __sub__(self, other: Any) -> Series:
-        return Series(self.terms - getattr(other, "terms", other))
-
-    def __rsub__(self, other: Any) -> Series:
-        return Series(other - self.terms)
-
-    def __mul__(self, other: Any) -> Series:
-        return Series(self.terms * getattr(other, "terms", other))
-
-    def __truediv__(self, other: Any) -> Series:
-        return Series(self.terms / getattr(other, "terms", other))
-
-    def __rtruediv__(self, other: Any) -> Series:
-        return Series(other / self.terms)
-
-    def __pow__(self, exponent: int | arb) -> Series:
-        return Series(self.terms**exponent)
-
-    def __neg__(self) -> Series:
-        return Series(-self.terms)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def exp(self) -> Series:
-        return Series(self.terms.exp())
-
-    def log(self) -> Series:
-        return Series(self.terms.log())
-
-    def sqrt(self) -> Series:
-        return Series(self.terms.sqrt())
-
-    def tanh(self) -> Series:
-        return 1 - 2 / (1 + (self + self).exp())
-
-    def log1p(self) -> Series:
-        return (1 + self).log()
-
-    def expm1(self) -> Series:
-        return self.exp() - 1
-
-
-def constant(v: Any) -> arb:
-    """A ball, or the value of a series where its line starts."""
-    return v.terms[0] if isinstance(v, Series) else v
 
 
 def sign(v: Any, node: Node) -> int:
@@ -270,9 +208,3 @@ class Balls(Exact):
             entries = (arb_mat(a[index].tolist()) * arb_mat(b[index].tolist())).entries()
             product[index] = np.array(entries, dtype=object).reshape(node.shape[-2:])
         return product
-
-
-def along(values: Objects, direction: Objects) -> Objects:
-    """values + t direction, as series."""
-    lift = np.frompyfunc(lambda v, d: Series(arb_series([v, d], prec=2)), 2, 1)
-    return objects(lift(values, direction), values.shape)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,13 @@ from backproof.errors import InputError
 from backproof.truth.spans import span
 
 Shape = tuple[int, ...]
+Operator = Callable[["Node", Any], "Node"]
 _serial = itertools.count()
+
+
+def _operators(operation: Callable[[Any, Any], Node]) -> tuple[Operator, Operator]:
+    """An operation as an operator, and as that of the operand on the right."""
+    return operation, lambda right, left: operation(left, right)
 
 
 class Node:
@@ -91,41 +97,18 @@ class Node:
     def transpose(self, *axes: Any) -> Node:
         return transpose(self, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
 
-    def __add__(self, other: Any) -> Node:
-        return binary("add", self, other)
-
-    def __radd__(self, other: Any) -> Node:
-        return binary("add", other, self)
-
-    def __sub__(self, other: Any) -> Node:
-        return binary("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Node:
-        return binary("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Node:
-        return binary("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Node:
-        return binary("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Node:
-        return binary("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return binary("divide", other, self)
-
-    def __matmul__(self, other: Any) -> Node:
-        return matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Node:
-        return matmul(other, self)
-
-    def __pow__(self, exponent: Any) -> Node:
-        return power(self, exponent)
-
-    def __rpow__(self, base: Any) -> Node:
-        return power(base, self)
+    __add__, __radd__ = _operators(lambda a, b: binary("add", a, b))
+    __sub__, __rsub__ = _operators(lambda a, b: binary("subtract", a, b))
+    __mul__, __rmul__ = _operators(lambda a, b: binary("multiply", a, b))
+    __truediv__, __rtruediv__ = _operators(lambda a, b: binary("divide", a, b))
+    __matmul__, __rmatmul__ = _operators(lambda a, b: matmul(a, b))
+    __pow__, __rpow__ = _operators(lambda a, b: power(a, b))
+    __gt__, __lt__ = _operators(lambda a, b: compare(">", a, b))
+    __ge__, __le__ = _operators(lambda a, b: compare(">=", a, b))
+    __eq__ = _operators(lambda a, b: compare("==", a, b))[0]  # type: ignore[assignment]
+    __ne__ = _operators(lambda a, b: compare("!=", a, b))[0]  # type: ignore[assignment]
+    __and__, __rand__ = _operators(lambda a, b: binary("multiply", a, b))  # conditions are 1 and 0
+    __or__, __ror__ = _operators(lambda a, b: ~(~as_node(a) & ~as_node(b)))
 
     def __neg__(self) -> Node:
         return unary("negative", self)
@@ -133,34 +116,8 @@ class Node:
     def __abs__(self) -> Node:
         return unary("abs", self)
 
-    def __gt__(self, other: Any) -> Node:
-        return compare(">", self, other)
-
-    def __ge__(self, other: Any) -> Node:
-        return compare(">=", self, other)
-
-    def __lt__(self, other: Any) -> Node:
-        return compare("<", self, other)
-
-    def __le__(self, other: Any) -> Node:
-        return compare("<=", self, other)
-
-    def __eq__(self, other: Any) -> Node:  # type: ignore[override]
-        return compare("==", self, other)
-
-    def __ne__(self, other: Any) -> Node:  # type: ignore[override]
-        return compare("!=", self, other)
-
-    def __and__(self, other: Any) -> Node:
-        return binary("multiply", self, other)  # conditions are 1 and 0
-
-    def __or__(self, other: Any) -> Node:
-        return ~(~self & ~as_node(other))
-
     def __invert__(self) -> Node:
         return 1 - self
-
-    __rand__, __ror__ = __and__, __or__
 
     __hash__ = object.__hash__  # a node is itself in sets and dicts, whatever == means in a loss
 
@@ -179,11 +136,13 @@ def as_node(value: Any) -> Node:
 
 
 def unary(op: str, x: Any) -> Node:
+    """The operation `op` on every component of x."""
     x = as_node(x)
     return Node(op, (x,), x.shape)
 
 
 def binary(op: str, a: Any, b: Any) -> Node:
+    """The operation `op` on the components of a and b, broadcast. Raises InputError where they do not."""
     a, b = as_node(a), as_node(b)
     try:
         shape = np.broadcast_shapes(a.shape, b.shape)
@@ -235,6 +194,7 @@ def matmul(a: Any, b: Any) -> Node:
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
+    """x with its axes in this order (reversed if None). Raises InputError where they are not x's axes."""
     x = as_node(x)
     axes = tuple(reversed(range(x.ndim))) if axes is None else tuple(axes)
     if sorted(a % max(x.ndim, 1) for a in axes) != list(range(x.ndim)):
@@ -244,6 +204,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
 
 
 def broadcast(x: Any, shape: Sequence[int]) -> Node:
+    """x repeated to `shape`, by NumPy's rules. Raises InputError where it does not broadcast to it."""
     x, shape = as_node(x), tuple(shape)
     try:
         fits = np.broadcast_shapes(x.shape, shape) == shape
@@ -255,6 +216,7 @@ def broadcast(x: Any, shape: Sequence[int]) -> Node:
 
 
 def reshape(x: Any, shape: Sequence[int]) -> Node:
+    """x's components, in C order, in `shape` (one size may be -1). Raises InputError where they do not fit."""
     x = as_node(x)
     try:
         new = np.empty(x.shape, np.bool_).reshape(tuple(shape)).shape  # resolves a -1
@@ -293,6 +255,7 @@ def total(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = Fals
 
 
 def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    """The mean over `axis` (all axes if None): the sum over the number of its terms."""
     node = as_node(x)
     summed = total(node, axis, keepdims)
     return summed / (node.size // max(summed.size, 1))

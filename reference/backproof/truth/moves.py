@@ -48,12 +48,14 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Node:
 
 
 def expand_dims(x: Any, axis: int) -> Node:
+    """x with a new axis of length 1 before `axis`."""
     node = as_node(x)
     at = axis % (node.ndim + 1)
     return reshape(node, (*node.shape[:at], 1, *node.shape[at:]))
 
 
 def squeeze(x: Any, axis: int | Sequence[int]) -> Node:
+    """x without these axes. Raises InputError where one is longer than 1."""
     node = as_node(x)
     axes = {a % node.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
     if any(node.shape[a] != 1 for a in axes):

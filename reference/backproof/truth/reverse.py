@@ -40,6 +40,7 @@ def _unreduce(node: Node, g: Any) -> Any:
 
 
 def repeat(g: Any, shape: tuple[int, ...]) -> Any:
+    """`g`, a node or an array, broadcast to `shape`."""
     return broadcast(g, shape) if isinstance(g, Node) else np.broadcast_to(g, shape)
 
 

@@ -1,0 +1,79 @@
+"""Truncated Taylor series over balls: a value and its derivative along a line, in one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_series
+
+Objects = np.ndarray[Any, Any]  # of arb or Series
+
+
+class Series:
+    """a + b t: a value and its derivative along a line, as an order-2 `arb_series`.
+
+    An `arb_series` is a sequence, which NumPy would unpack; hence the wrapper. It lacks tanh.
+    """
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: arb_series) -> None:
+        self.terms = terms
+
+    def __add__(self, other: Any) -> Series:
+        return Series(self.terms + getattr(other, "terms", other))
+
+    def __sub__(self, other: Any) -> Series:
+        return Series(self.terms - getattr(other, "terms", other))
+
+    def __rsub__(self, other: Any) -> Series:
+        return Series(other - self.terms)
+
+    def __mul__(self, other: Any) -> Series:
+        return Series(self.terms * getattr(other, "terms", other))
+
+    def __truediv__(self, other: Any) -> Series:
+        return Series(self.terms / getattr(other, "terms", other))
+
+    def __rtruediv__(self, other: Any) -> Series:
+        return Series(other / self.terms)
+
+    def __pow__(self, exponent: int | arb) -> Series:
+        return Series(self.terms**exponent)
+
+    def __neg__(self) -> Series:
+        return Series(-self.terms)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def exp(self) -> Series:
+        return Series(self.terms.exp())
+
+    def log(self) -> Series:
+        return Series(self.terms.log())
+
+    def sqrt(self) -> Series:
+        return Series(self.terms.sqrt())
+
+    def tanh(self) -> Series:
+        return 1 - 2 / (1 + (self + self).exp())
+
+    def log1p(self) -> Series:
+        return (1 + self).log()
+
+    def expm1(self) -> Series:
+        return self.exp() - 1
+
+
+def constant(v: Any) -> arb:
+    """A ball, or the value of a series where its line starts."""
+    return v.terms[0] if isinstance(v, Series) else v
+
+
+def along(values: Objects, direction: Objects) -> Objects:
+    """values + t direction, as series."""
+    lift = np.frompyfunc(lambda v, d: Series(arb_series([v, d], prec=2)), 2, 1)
+    line = np.empty(values.shape, object)
+    line[...] = lift(values, direction)  # of 0-d arrays NumPy hands back the series bare
+    return line
