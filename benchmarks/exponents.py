@@ -111,6 +111,7 @@ def draw(lines: Lines) -> Any:
 
 
 def arguments(parser: Parser) -> None:
+    """What is asked for, beside the options of every study."""
     parser.add_argument("--series", action="append", default=[], help=f"a series (default: {', '.join(SERIES)})")
     parser.add_argument("--dtype", default="float64", choices=["float64", "float32"])
 

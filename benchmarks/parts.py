@@ -188,6 +188,7 @@ def draw(lines: Lines) -> Any:
 
 
 def arguments(parser: Parser) -> None:
+    """What is asked for, beside the options of every study."""
     parser.add_argument("--shape", action="append", default=[], metavar="n,m,k", help="default: 256,65536,256")
     parser.add_argument("--dtype", action="append", default=[], help="float32 or float64 (default: both)")
 

@@ -9,6 +9,7 @@ import numpy as np
 from backproof.errors import InputError
 from backproof.files import check_writable
 from backproof.pictures import needed, save
+from benchmarks.counts import on_roof, operations, size
 
 MARKS = {"numpy": "o", "numba": "P", "jax": "s", "torch": "^"}
 
@@ -61,15 +62,10 @@ def _series(timed: list[Any]) -> Iterator[tuple[list[Any], dict[str, Any]]]:
                 told = "_"  # once in the legend
 
 
-def _multiplications(r: Mapping[str, Any]) -> float:
-    shape = r["shape"]
-    return float(shape["m"] or 1) * ((shape["n"] or 1) + 1) * ((shape["k"] or 0) + 1)
-
-
 def _time(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
     for own, style in _series(timed):
-        own = sorted(own, key=_multiplications)
-        axes.loglog([_multiplications(r) for r in own], [r["median"] for r in own], alpha=0.8, lw=0.8, **style)
+        own = sorted(own, key=size)
+        axes.loglog([size(r) for r in own], [r["median"] for r in own], alpha=0.8, lw=0.8, **style)
     axes.set(
         xlabel="size of a step: m (n + 1) (k + 1)",
         ylabel="seconds a step, median",
@@ -82,10 +78,8 @@ def _roofline(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
     for dtype, ceiling in ceilings.items():
         roof = np.minimum(ceiling["gemm_flops_per_s"], intensity * ceiling["read_bytes_per_s"])
         axes.loglog(intensity, roof, "k-" if dtype == "float32" else "k:", label=f"roof, {dtype}")
-    for own, style in _series([r for r in timed if r["efficiency"]]):
-        flops = np.array([4.0 * r["shape"]["m"] * (r["shape"]["n"] or 1) * (r["shape"]["k"] or 1) for r in own])
-        size = 8 if own[0]["dtype"] == "float64" else 4
-        read = np.array([((r["shape"]["n"] or 1) + 1.0) * r["shape"]["m"] * size for r in own])
+    for own, style in _series(list(filter(on_roof, timed))):
+        flops, read = np.transpose([operations(r) for r in own])
         axes.loglog(flops / read, flops / [r["median"] for r in own], ls="", alpha=0.8, **style)
     axes.set(
         xlabel="operations in products per byte of data",

@@ -39,6 +39,7 @@ SECONDS = 300.0
 
 
 def main() -> int:
+    """Exit code: 0, or 2 where the input or the environment is at fault."""
     parser = Parser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("--backend", action="append", help="torch, jax (default: torch)")
     parser.add_argument("--json", metavar="FILE", help="write the result there")

@@ -5,7 +5,6 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,32 +15,15 @@ from backproof_numpy.tiles import cores
 from benchmarks import cuda, user_models
 from benchmarks.ceilings import NAMES as CEILINGS
 from benchmarks.cells import Cell, floor, work
+from benchmarks.entry import LEAST, MOST_STEPS, Entry
 from benchmarks.environment import environment
 from benchmarks.ratios import PEERS, ratio, ratios
 from benchmarks.verify import Verifier
 from benchmarks.worker import Worker
 
-LEAST = 0.010  # seconds of a timed call
-MOST_STEPS = 20_000
 ROUNDS = 3, 40  # at least, and at most
 BRIEF = 2.0  # seconds: rounds shorter than this are always worth it
 SLOW = 4.0  # times the fastest: measured in the least number of rounds
-MOMENTS_STEPS = 1000  # in a timed call of numpy:moments, which sets up once in each
-
-
-@dataclass
-class Entry:
-    """A series of a cell while it is measured."""
-
-    label: str
-    worker: Worker
-    series: str
-    steps: int = 1
-    compile_seconds: float = 0.0
-    dispatch_seconds: float = 0.0
-    step_seconds: float = 0.0
-    samples: list[float] = field(default_factory=list)
-    failure: str | None = None
 
 
 class Run:
@@ -101,7 +83,7 @@ class Run:
             worker.place(cell, user_models.start(cell.file, cell.dims)[1:] if cell.file else None)
         for entry in entries:
             told(f"{cell.id}: {entry.label} compiles")
-            _warm(entry)
+            entry.warm()
         alive = [e for e in entries if not e.failure]
         plain = [e for e in alive if e.series != "moments"]
         fastest = min((e.step_seconds for e in plain), default=LEAST)
@@ -228,24 +210,3 @@ class Run:
             **({"clocks": self.clocks} if self.clocks else {}),
             "partial": partial,
         }
-
-
-def _warm(entry: Entry) -> None:
-    """The first call compiles, a second of one step starts and ends as any call does; then calls of ever more steps,
-    until one is long enough to tell a step's time."""
-    try:
-        first = entry.worker.run(entry.series, 1)
-        one = seconds = entry.worker.run(entry.series, 1)
-        entry.compile_seconds, steps = max(first - one, 0.0), 1
-        if entry.series == "moments":
-            entry.steps = MOMENTS_STEPS
-            base, longer = (entry.worker.run(entry.series, s) for s in (MOMENTS_STEPS, 3 * MOMENTS_STEPS))
-            entry.step_seconds = max(longer - base, 0.0) / (2 * MOMENTS_STEPS)  # without the set-up
-            return
-        while seconds < LEAST and steps < MOST_STEPS:
-            steps = min(MOST_STEPS, max(2 * steps, min(16 * steps, math.ceil(steps * LEAST / max(seconds, 1e-9)))))
-            seconds = entry.worker.run(entry.series, steps)
-        entry.step_seconds = seconds / steps
-        entry.dispatch_seconds = max(one - entry.step_seconds, 0.0)
-    except InputError as error:
-        entry.failure = str(error)

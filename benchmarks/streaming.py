@@ -42,6 +42,7 @@ WRITTEN = 2**20  # values written at once
 
 
 def main() -> int:
+    """Exit code: 0, or 2 where the input or the environment is at fault."""
     parser = Parser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("--size", type=float, action="append", help="GB of data (default: 1, 2, 4 and 8)")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data is written")

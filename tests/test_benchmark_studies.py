@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import closed_form, extended, plots
+from benchmarks import closed_form, extended, least_squares, plots
 from benchmarks.cells import Cell, arrays, rate
 from benchmarks.exponents import exponent
 from benchmarks.session import Run
@@ -64,21 +64,21 @@ def test_an_exponent_is_that_of_the_power_law_with_its_error():
 
 @pytest.mark.parametrize("condition", [1.0, 100.0])
 def test_every_way_to_the_least_squares_reaches_its_target_and_a_step_less_does_not(condition):
-    line = closed_form.compare(closed_form.Descent("numpy:tiled"), 8, 1024, condition, 1e-3)
+    line = closed_form.compare(least_squares.Descent("numpy:tiled"), 8, 1024, condition, 1e-3)
     assert set(line["seconds"]) == {"cholesky", "lstsq", "descent"}
     assert abs(line["reached"]["cholesky"]) < 1e-12
     assert 0 < line["reached"]["descent"] <= 1e-3
-    X, y = closed_form.problem(8, 1024, condition)
-    least = closed_form.loss(X, y, closed_form.lstsq(X, y))
-    short = closed_form.Descent("numpy:reference")(X, y, line["steps"] - 2)
-    assert closed_form.loss(X, y, short) > (1 + 1e-3) * least
+    X, y = least_squares.problem(8, 1024, condition)
+    least = least_squares.loss(X, y, least_squares.lstsq(X, y))
+    short = least_squares.Descent("numpy:reference")(X, y, line["steps"] - 2)
+    assert least_squares.loss(X, y, short) > (1 + 1e-3) * least
 
 
 def test_the_power_iteration_comes_near_enough_for_descent_to_converge():
     for condition in (1.0, 100.0):
-        X, y = closed_form.problem(32, 1024, condition)
-        largest = np.linalg.eigvalsh(closed_form.moments(X, y)[0] / 1024)[-1]
-        assert 0.7 * largest < closed_form.largest(X) <= largest * (1 + 1e-12)
+        X, y = least_squares.problem(32, 1024, condition)
+        largest = np.linalg.eigvalsh(least_squares.moments(X, y)[0] / 1024)[-1]
+        assert 0.7 * largest < least_squares.largest(X) <= largest * (1 + 1e-12)
 
 
 def test_what_the_budget_leaves_out_is_told():

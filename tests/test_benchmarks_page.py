@@ -7,7 +7,7 @@ from pathlib import Path
 
 import plotly.graph_objects as plotly
 import pytest
-from benchmarks import page as benchmarks_page
+from benchmarks import figures
 from benchmarks.cells import Cell, floor
 from benchmarks.page import page
 from benchmarks.ratios import ratios
@@ -99,10 +99,10 @@ def test_figures_are_what_plotly_knows(measured):
     result, _ = measured
     style = {series: at for at, series in enumerate(dict.fromkeys(r["series"] for r in result["results"]))}
     drawn = [
-        benchmarks_page._time(result["results"], style),
-        benchmarks_page._roof([r for r in result["results"] if r["dtype"] == "float32"], CEILINGS["float32"], style),
-        benchmarks_page._efficiency(result["results"], style),
-        benchmarks_page._ratios(result["ratios"], style),
+        figures.times(result["results"], style),
+        figures.roof([r for r in result["results"] if r["dtype"] == "float32"], CEILINGS["float32"], style),
+        figures.efficiency(result["results"], style),
+        figures.ratios(result["ratios"], style),
     ]
     for one in drawn:
         plotly.Figure(one["traces"], one["layout"])  # refuses a property that does not exist
