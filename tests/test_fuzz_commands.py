@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from benchmarks import table as benchmarks_table
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from tests.bad_input import ROOT
@@ -130,6 +130,7 @@ def test_any_spoilt_result_to_resume(result, tmp_path):
     where = places(good)
 
     @settings(max_examples=400, deadline=None)
+    @example(path=("cells", 0, "seconds"), new=10**400)
     @given(path=st.sampled_from(where), new=SPOILS)
     def any_spoilt(path, new):
         (tmp_path / "r.json").write_text(json.dumps(spoilt(good, path, new)))
