@@ -27,7 +27,9 @@ class Checkpoint:
     writes: bool = True
 
     def check(self) -> None:
-        """InputError where safetensors is missing; asked before long work."""
+        """InputError where safetensors is missing or `file` is no place to keep a state; asked before long work."""
+        if self.file == "-" or (Path(self.file).exists() and not Path(self.file).is_file()):
+            raise InputError(f"--checkpoint is {self.file}, and nothing is kept there; give the name of a file")
         try:
             import safetensors.numpy  # noqa: F401
         except ModuleNotFoundError:
@@ -64,7 +66,10 @@ class Checkpoint:
                 )
         if metadata.get("sha256") != _checksum(tensors, metadata):
             raise InputError(f"{self.file} is damaged: its checksum is not that of its contents; remove it")
-        step, params = int(metadata["step"]), {name: tensors[f"params.{name}"] for name in problem.model.params}
+        step = _step(metadata, tensors, problem.start)
+        if step is None:
+            raise InputError(f"{self.file} holds no state of this descent, though its checksum fits; remove it")
+        params = {name: tensors[f"params.{name}"] for name in problem.model.params}
         seen = zip(tensors["path.step"].tolist(), tensors["path.loss"].tolist(), strict=True)
         path = [
             Point(at, loss, {n: tensors[f"path.{n}"][i] for n in params} if keeps_path(params) else {})
@@ -83,13 +88,30 @@ class Checkpoint:
                 return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except OSError as error:
             raise InputError(f"{self.file} cannot be read: {error.strerror or error}") from None
-        except (SafetensorError, ValueError, UnicodeDecodeError):
+        except (SafetensorError, ValueError, AttributeError):  # AttributeError: of a dtype that NumPy has not
             raise InputError(f"{self.file} is no safetensors file, or was cut short; remove it") from None
 
 
 def keeps_path(params: Mapping[str, Any]) -> bool:
     """Whether a checkpoint keeps the parameters of the path's points, not only their losses."""
     return sum(np.size(value) for value in params.values()) <= MOST_KEPT
+
+
+def _step(metadata: Mapping[str, str], tensors: Mapping[str, Any], start: Mapping[str, Any]) -> int | None:
+    """The step of a state; None where names, dtypes, shapes or values are none that `save` writes."""
+    points, told = np.shape(tensors.get("path.step", 0.0)), metadata.get("step", "")
+    forms = {"path.step": ("int64", points), "path.loss": ("float64", points)}
+    for name, value in start.items():
+        forms[f"params.{name}"] = ("float64", np.shape(value))
+        if keeps_path(start):
+            forms[f"path.{name}"] = ("float64", (*points, *np.shape(value)))
+    if {name: (tensor.dtype.name, tensor.shape) for name, tensor in tensors.items()} != forms:
+        return None
+    if len(points) != 1 or not (told.isdecimal() and len(told) < 20):  # more digits than any number of steps has
+        return None
+    steps = tensors["path.step"].tolist()
+    ordered = steps[:1] == [0] and steps == sorted(set(steps)) and steps[-1] <= int(told)
+    return int(told) if ordered and all(np.isfinite(tensor).all() for tensor in tensors.values()) else None
 
 
 def _identity(problem: Problem, backend: str) -> dict[str, str]:

@@ -52,7 +52,7 @@ def digest(arrays: Mapping[str, Any]) -> str:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         found.update(f"{name} {array.dtype.str} {np.shape(arrays[name])} ".encode())
-        found.update(array.data if array.size else b"")
+        found.update(array.view(np.uint8).data if array.ndim and array.size else array.tobytes())
     return found.hexdigest()
 
 

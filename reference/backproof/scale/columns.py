@@ -88,6 +88,8 @@ class Source:
 def streamed(source: str) -> bool:
     """Whether data is read tile by tile: a folder, .npy, .parquet, and a large .npz."""
     path = Path(source)
+    if not source:
+        return False  # a Path of nothing is the folder that one is in
     large = path.suffix == ".npz" and path.is_file() and path.stat().st_size >= LARGE
     return path.is_dir() or path.suffix in (".npy", ".parquet") or large
 
@@ -114,7 +116,7 @@ def open_source(source: str) -> Source:
         raise
     except OSError as error:
         raise InputError(f"{error.filename or source} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError):
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, OverflowError):
         raise InputError(f"{source}: it is no array of numbers, as numpy.save and numpy.savez write them") from None
     if 0 in found.X.shape or found.X.shape[1] == 1:
         raise InputError(f"{source}: X has shape {found.X.shape}; it needs two examples at least, as columns")
@@ -158,7 +160,7 @@ def _member(path: Path, name: str) -> np.ndarray[Any, Any]:
 
 def _parquet(source: str) -> Source:
     try:
-        from pyarrow import ArrowInvalid, parquet
+        from pyarrow import ArrowException, parquet
     except ModuleNotFoundError:
         raise InputError("a .parquet needs pyarrow; install 'backproof[scale]'") from None
     try:
@@ -166,8 +168,14 @@ def _parquet(source: str) -> Source:
             names, meta = file.schema_arrow.names, file.metadata
             sizes = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
             kinds = {name: file.schema_arrow.field(name).type for name in names}
-    except ArrowInvalid:
+    except (ArrowException, ValueError):  # ValueError: names that are no UTF-8
         raise InputError(f"{source}: it is no Parquet file") from None
+    except OSError as error:
+        if error.errno is None:  # damage, in pyarrow's own words, at length
+            raise InputError(f"{source}: it is no Parquet file, or is damaged") from None
+        raise
+    if len(set(names)) < len(names) or not names:
+        raise InputError(f"{source}: it has {len(names)} columns of {len(set(names))} names; each needs one of its own")
     from pyarrow import types
 
     odd = [n for n, kind in kinds.items() if not (types.is_floating(kind) or types.is_integer(kind))]
@@ -200,13 +208,16 @@ class RowGroups:
         return parts[0] if len(parts) == 1 else np.concatenate(parts or [np.empty((len(self._names), 0))], axis=1)
 
     def _group(self, group: int) -> Floats:
-        from pyarrow import parquet
+        from pyarrow import ArrowException, parquet
 
         local = self._local
         if getattr(local, "group", None) != group:
             if not hasattr(local, "file"):
                 local.file = parquet.ParquetFile(self._file, memory_map=True)
-            table = local.file.read_row_group(group, columns=self._names, use_threads=False)
+            try:
+                table = local.file.read_row_group(group, columns=self._names, use_threads=False)
+            except (ArrowException, OSError):
+                raise InputError(f"{self._file} is damaged: row group {group} cannot be read") from None
             local.values = np.empty((len(self._names), table.num_rows))
             for row, name in enumerate(self._names):
                 local.values[row] = table.column(name).to_numpy()

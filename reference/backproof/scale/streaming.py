@@ -31,15 +31,15 @@ def moments(member: Member, source: Source) -> Moments:
     """In two passes, over the columns of all ranks. Raises InputError for values that are not finite."""
     n, m = source.X.shape
     own = [share(columns, member.rank, member.size) for columns in (source.X, source.y)]
-    total = np.zeros((n + 1, 1))
-    for tile in _tiles(own):
-        total += tile.sum(axis=1, keepdims=True)
-    mean = member.reduce(total) / m
-    products = np.zeros((n + 1, n + 1))
-    for tile in _tiles(own):
-        centred = tile - mean
-        products += centred @ centred.T
-    products = member.reduce(products)
+    total, products = np.zeros((n + 1, 1)), np.zeros((n + 1, n + 1))
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes of that is refused below
+        for tile in _tiles(own):
+            total += tile.sum(axis=1, keepdims=True)
+        mean = member.reduce(total) / m
+        for tile in _tiles(own):
+            centred = tile - mean
+            products += centred @ centred.T
+        products = member.reduce(products)
     if not (np.isfinite(mean).all() and np.isfinite(products).all()):
         raise InputError(f"{source.name}: some values are not finite or too large; remove those examples")
     return Moments(m, mean, products)
