@@ -170,6 +170,7 @@ def _facts(environment: Mapping[str, Any]) -> dict[str, Any]:
     """What a run depends on, by name: versions, settings, the machine."""
     facts = {name: environment[name] for name in ("backproof", "python", "platform", "processor", "numpy")}
     facts["python-flint"] = environment["python-flint"]
+    facts["backproof code"] = environment.get("code", "")[:12]
     for name, backend in environment["backends"].items():
         facts[name] = backend["version"]
         facts |= {f"{name} {key}": value for key, value in backend["settings"].items()}

@@ -1,6 +1,5 @@
 """Finding backends: entry points of the group `backproof.backends`, or `module:attr`."""
 
-import hashlib
 import importlib
 import inspect
 import os
@@ -8,10 +7,10 @@ import re
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
 from backproof.backend import Backend
+from backproof.conformance import code
 from backproof.errors import InputError
 from backproof.forms import FORMS
 from backproof.truth.formats import PRODUCTS
@@ -47,7 +46,7 @@ class Description:
     products: dict[str, str] = field(default_factory=dict)  # series whose products of matrices have fewer bits
     lacking: dict[str, str] = field(default_factory=dict)  # series that cannot run here, and why
     derivations: dict[str, str] = field(default_factory=dict)  # series that run a user's "loss" or his "gradients"
-    code: str = ""  # a digest of the file it is written in: verdicts are of this code
+    code: str = ""  # the digest of the code it is written in: verdicts are of it
 
     def offers(self, series: str, model: str, dtype: str | None = None) -> bool:
         """Whether a series takes a model (and a dtype), on whatever device."""
@@ -157,7 +156,7 @@ def describe(spec: str, backend: Backend) -> Description:
 def _digest(backend: Backend) -> str:
     module = backend if inspect.ismodule(backend) else inspect.getmodule(type(backend))
     file = getattr(module, "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file and Path(file).is_file() else ""
+    return code.digest(file) if file and os.path.isfile(file) else ""
 
 
 def one_line(error: BaseException) -> str:

@@ -36,6 +36,7 @@ def load(path: str, result: Any, environment: Mapping[str, Any], cells: Sequence
         made_in, found = _found(result)
         for key in ("backproof", "seed", "numpy", "python-flint"):
             _same(path, key, made_in[key], environment[key])
+        _same(path, "backproof's code", made_in.get("code"), environment["code"])
         for name, backend in json.loads(json.dumps(environment["backends"])).items():
             for key, value in backend.items() if name in made_in["backends"] else ():
                 _same(path, f"{name}'s {key}", made_in["backends"][name][key], value)

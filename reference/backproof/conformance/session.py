@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from backproof.conformance import code
 from backproof.conformance.cells import SETS, Cell, file_problems, plan, problems
 from backproof.conformance.offers import NotOffered, not_offered
 from backproof.conformance.registry import MUTANTS, Description, registered
@@ -86,6 +87,7 @@ class Session:
         """What the verdicts depend on, for the report."""
         return {
             "backproof": version("backproof"),
+            "code": code.own(),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "processor": platform.machine(),

@@ -6,13 +6,14 @@ runs, so that a file at fault ends the command with one line; later the backends
 
 from __future__ import annotations
 
-import hashlib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backproof.conformance import code
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import all_dims
 from backproof.errors import InputError
@@ -72,8 +73,10 @@ class UserModel:
                 user.ask("gradients", drawn[key(dims), DRAWS[0]], "float64", "gradients")
             sampled = frozenset(user.ask("sampled", shapes[0], seed))
         model = Model(name, said["shapes"], params, _replayed(traced), _elsewhere)
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        return cls(str(Path(path).resolve()), digest, model, shapes, sampled, frozenset(found.taps), drawn)
+        beside = [str(Path(path).resolve().parent), *sys.path]
+        return cls(
+            str(Path(path).resolve()), code.digest(path, beside), model, shapes, sampled, frozenset(found.taps), drawn
+        )
 
     def arrays(self, dims: Key, regime: str) -> dict[str, Any]:
         """The arrays (float64) of a regime at a shape."""
