@@ -51,9 +51,9 @@ def _run(options: argparse.Namespace) -> int:
         raise InputError(f"--budget is {options.budget}; it must be a positive number of seconds")
     check_writable(options.json, options.html)
     if options.html:
-        from benchmarks import page
+        from backproof.report.render import needed
 
-        page.needed()
+        needed(options.html)
     if options.plots:
         from benchmarks import plots
 
@@ -87,6 +87,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.plots:
         plots.draw(result, options.plots)
     if options.html:
+        from benchmarks import page
+
         page.save(result, options.html)
     console = results_console(options.json, options.html)
     for part in tables(result):

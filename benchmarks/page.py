@@ -23,11 +23,6 @@ WHAT_BINDS = {"gemm_flops_per_s": ("products", "GFLOP/s"), "read_bytes_per_s": (
 Result = Mapping[str, Any]
 
 
-def needed() -> None:
-    """InputError where a library of the page is missing; asked before long work."""
-    render.needed()
-
-
 def save(result: Result, path: str) -> None:
     """Write the page of a result to `path`, whole or not at all."""
     write(path, page(result))
@@ -88,8 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         arguments = parser.parse_args(argv)
-        needed()
         check_writable(arguments.page)
+        render.needed(arguments.page)
         write(arguments.page, shown(arguments.file, page))
         return 0
 

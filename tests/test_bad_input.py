@@ -75,7 +75,8 @@ def test_a_file_that_cannot_be_read_is_refused(reader, refused, tmp_path):
 WRITERS = {  # what writes a file, and its suffix where that matters
     "conform --json": ((*QUICK, "--json"), ""),
     "conform --junit": ((*QUICK, "--junit"), ""),
-    "conform --html": ((*QUICK, "--html"), ""),
+    "conform --html": ((*QUICK, "--html"), ".html"),
+    "explain --html": (("explain", "univariate", "--html"), ".html"),
     "check --json": (("check", RIDGE, "--json"), ""),
     "prove --json": (("prove", "univariate", "--json"), ""),
     "prove --latex": (("prove", "univariate", "--latex"), ""),

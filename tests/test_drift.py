@@ -2,10 +2,12 @@
 
 import json
 import random
+from collections import Counter
 
 import pytest
 
 from backproof.conformance.drift import CHANCE, compare, load
+from backproof.report.conform import cell_link
 
 QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
 
@@ -99,7 +101,10 @@ def test_a_new_failure_is_told_and_exits_1(backproof, tmp_path):
     again = ["--baseline", old, "--known-failures", known, "--html", page]
     code, out, _ = backproof("conform", *planted, "--cells", "quick", *again)
     assert code == 0
-    assert "new failures (7):" in page.read_text()
+    shown = page.read_text()
+    assert "New failures: 7</summary>" in shown
+    assert shown.count(f'<a href="{cell_link(told["failures"][0]["id"])}">') >= 1
+    assert all(f"<td>{of}</td>" in shown for of in ("1.26.0", "MKL"))
     assert "known failure, halved on purpose" in out
 
 
@@ -152,6 +157,26 @@ def test_errors_drawn_anew_are_noise(result, seed):
     found = drift(result, redrawn)
     assert not found.systematic
     assert CHANCE <= 1e-4
+
+
+def test_cells_that_were_not_asked_for_are_not_gone(backproof, tmp_path, result):
+    (tmp_path / "old.json").write_text(result)
+    asked = ["--backend", "numpy", "--model", "multivariate", "--dtype", "float64", "--cells", "quick"]
+    out = backproof("conform", *asked, "--baseline", tmp_path / "old.json", "--json", tmp_path / "new.json")[1]
+    told = json.loads((tmp_path / "new.json").read_text())["drift"]
+    old = json.loads(result)["cells"]
+    assert (told["gone"], len(told["not_asked"])) == ([], len(old) - told["compared"])
+    counts = Counter(
+        "--model" if cell["model"] != "multivariate" else "--dtype" if cell["dtype"] != "float64" else "--cells"
+        for cell in old
+    )
+    counts["--cells"] -= told["compared"]
+    said = " ".join(out.partition("not asked for now: ")[2].split())  # wherever the line is broken
+    said = said.partition(" no drift")[0]
+    assert sorted(said.split(", ")) == sorted(f"{count} by {option}" for option, count in counts.items())
+    assert "cells gone" not in out
+    now = json.loads(result) | {"cells": []}
+    assert len(compare(json.loads(result), now, "old").gone) == len(old)  # asked for, and no longer there
 
 
 def test_cells_of_an_interrupted_run_are_not_gone(result):

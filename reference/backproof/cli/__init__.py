@@ -26,7 +26,9 @@ def _run(argv: list[str]) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for command in COMMANDS:
         command.add(commands)
-    arguments = parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}{arguments.hint}")
     arguments.argv = argv
     code: int = arguments.run(arguments)
     return code

@@ -48,7 +48,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     parser.add_argument("--junit", metavar="PATH", help="write the result as JUnit XML")
     parser.add_argument("--html", metavar="FILE", help="write the result as a page to look at (needs backproof[html])")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, hint=" (what is to be run is named by --backend, --model, --dtype, --device)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.capabilities and not arguments.capabilities.endswith((".md", ".json")):
         raise InputError(f"--capabilities is {arguments.capabilities}; its name must end in .md or .json")
     if arguments.html is not None:
-        render.needed()
+        render.needed(arguments.html)
     failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
     baseline = None if arguments.baseline is None else drift.load(arguments.baseline, arguments.seed)
     earlier = None if arguments.resume is None else resume.read(arguments.resume)
@@ -113,9 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         from backproof.report.conform import page
 
         utc = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        told = [line.plain for line in drift_text.lines(drifted)] if drifted else []
-        notes = [*told, *known.surprises(judged, failures)]
-        write(arguments.html, page(result, notes, time.perf_counter() - start, utc))
+        write(arguments.html, page(result, known.surprises(judged, failures), time.perf_counter() - start, utc))
     if arguments.capabilities:
         _publish(arguments, result)
     if arguments.junit:

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html:
         from backproof.report.render import needed
 
-        needed()
+        needed(arguments.html)
     if arguments.model not in MODELS:
         raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
     shown = one_pass(MODELS[arguments.model], arguments.seed)

@@ -31,6 +31,7 @@ def add_command(commands: "argparse._SubParsersAction[Parser]", name: str, summa
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.set_defaults(parser=parser, hint="")
     parser.add_argument("--json", metavar="PATH", help='write the result as JSON ("-": to standard output)')
     return parser
 

@@ -68,11 +68,13 @@ class Drift:
     systematic: Sequence[Growth]
     new: Sequence[str]
     gone: Sequence[str]
+    not_asked: Sequence[tuple[str, str]]  # cells that this run was not asked for, and the option that left them out
     compared: int
 
     def as_json(self) -> dict[str, Any]:
         """The drift as plain values."""
         told = asdict(self)
+        told["not_asked"] = [identity for identity, _ in self.not_asked]
         told["environment"] = [dict(zip(("what", "then", "now"), row, strict=True)) for row in self.environment]
         for kind in ("beyond", "systematic"):
             told[kind] = [asdict(growth) | {"factor": growth.factor} for growth in getattr(self, kind)]
@@ -104,6 +106,9 @@ def compare(then: Result, now: Result, baseline: str) -> Drift:
         if Verdict(old[i]["verdict"]) is not Verdict(new[i]["verdict"])
     ]
     failures = [change for change in changes if change.now in bad and change.then not in bad]
+    missing = {} if now["partial"] else {identity: cell for identity, cell in old.items() if identity not in new}
+    before, asked = _asked(then), _asked(now)
+    left_out = {i: option for i, cell in missing.items() if (option := _left_out(cell, before, asked))}
     pairs = [(new[i], _ratios(old[i]), _ratios(new[i])) for i in both]
     return Drift(
         baseline,
@@ -113,9 +118,22 @@ def compare(then: Result, now: Result, baseline: str) -> Drift:
         [growth for pair in pairs for growth in _beyond(*pair)],
         _systematic(pairs),
         [identity for identity in new if identity not in old],
-        [] if now["partial"] else [identity for identity in old if identity not in new],
+        [identity for identity in missing if identity not in left_out],
+        list(left_out.items()),
         len(both),
     )
+
+
+def _asked(result: Result) -> dict[str, Any]:
+    return {"cells": None, **result["environment"].get("asked", {})}
+
+
+def _left_out(cell: Mapping[str, Any], before: Mapping[str, Any], asked: Mapping[str, Any]) -> str | None:
+    """The option by which a run leaves out a cell of an earlier one, if one does."""
+    for option in ("backend", "model", "dtype", "device"):
+        if asked.get(option) and cell[option] not in asked[option]:
+            return f"--{option}"
+    return "--cells" if before["cells"] not in (None, asked["cells"]) else None
 
 
 def _cells(result: Result) -> dict[str, Mapping[str, Any]]:

@@ -31,6 +31,10 @@ def lines(drift: Drift) -> Iterator[Text]:
         if ids:
             counts = Counter(_backend(identity) for identity in ids)
             yield Text(f"  cells {what}: " + ", ".join(f"{count} of {name}" for name, count in counts.items()), "dim")
+    if drift.not_asked:
+        counts = Counter(option for _, option in drift.not_asked)
+        options = ", ".join(f"{count} by {option}" for option, count in counts.items())
+        yield Text(f"  cells that were not asked for now: {options}", "dim")
     if not (drift.failures or drift.verdicts or drift.beyond or drift.systematic):
         yield Text("  no drift: every verdict is the same, and no error grew beyond noise", "green")
 
@@ -40,7 +44,8 @@ def _changes(what: str, changes: Sequence[Change], style: str) -> Iterator[Text]
         yield Text(f"  {what} ({len(changes)}):", style)
     for change in changes[:LISTED]:
         yield _whole(f"    {change.id}: {change.then} -> {change.now}")
-        yield Text(f"      {'known failure, ' + change.known if change.known else change.reason or ''}")
+        if why := f"known failure, {change.known}" if change.known else change.reason:
+            yield Text(f"      {why}")
     yield from _rest(len(changes))
 
 

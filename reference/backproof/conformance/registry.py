@@ -7,6 +7,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Any
 
 from backproof.backend import Backend
@@ -74,6 +75,8 @@ def load(spec: str) -> Backend:
 
     Raises InputError where it is unknown or broken, or something it imports is not installed.
     """
+    if "," in spec:
+        raise InputError(f"there is no backend {spec}; --backend names one, and may be given again")
     if ":" in spec:
         if not re.fullmatch(r"[\w.]+:[\w.]+", spec) or spec.partition(":")[0].endswith(".py"):
             raise InputError(f"there is no backend {spec}; name it as module:attr, the module without .py or a path")
@@ -98,8 +101,12 @@ def load(spec: str) -> Backend:
     try:
         found: Any = module
         for name in filter(None, point.attr.split(".") if point.attr else []):
+            if not hasattr(found, name):
+                raise InputError(f"backend {spec}: there is no {name} in {point.module}; {_offered(module)}")
             found = getattr(found, name)
         found = found() if inspect.isclass(found) else found
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"backend {spec}: {point.value} cannot be made: {one_line(error)}") from error
     if inspect.isfunction(found):
@@ -110,6 +117,17 @@ def load(spec: str) -> Backend:
         raise InputError(f"backend {spec}: {point.value} is no backend, it lacks {', '.join(lacking)}")
     backend: Backend = found
     return backend
+
+
+def _offered(module: ModuleType) -> str:
+    names = [
+        name
+        for name, value in vars(module).items()
+        if hasattr(value, "evaluate") and hasattr(value, "descend")
+        if not inspect.isclass(value) or value.__module__ == module.__name__  # not what it merely imports
+    ]
+    told = ", ".join(f"{module.__name__}:{name}" for name in names)
+    return f"what looks like a backend there: {told}" if told else "nothing there has evaluate and descend"
 
 
 def describe(spec: str, backend: Backend) -> Description:

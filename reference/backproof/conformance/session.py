@@ -30,6 +30,7 @@ class Session:
     missing: dict[str, str]  # registered backends that do not import here, with the reason
     cells: list[Cell]
     seed: int
+    asked: dict[str, Any] = field(default_factory=dict)  # the choices that planned them; [] chooses all
     files: list[UserModel] = field(default_factory=list)
     not_offered: list[NotOffered] = field(default_factory=list)
 
@@ -76,7 +77,13 @@ class Session:
             for worker in workers.values():
                 worker.close()
             raise
-        return cls(workers, described, missing, planned, seed, files, gaps)
+        chosen = {
+            "backend": [] if "all" in backends or not backends else [backend.name for backend in described],
+            "model": [*built_in, *(file.model.name for file in files)],
+            "dtype": list(dtypes),
+            "device": [] if device == "all" else [device],
+        }
+        return cls(workers, described, missing, planned, seed, {**chosen, "cells": cells}, files, gaps)
 
     def close(self) -> None:
         """End the backends' processes."""
@@ -94,6 +101,7 @@ class Session:
             "numpy": version("numpy"),
             "python-flint": version("python-flint"),
             "seed": self.seed,
+            "asked": self.asked,
             "backends": {backend.name: asdict(backend) for backend in self.backends},
             "missing": self.missing,
             "models": {file.model.name: {"path": file.path, "code": file.digest} for file in self.files},

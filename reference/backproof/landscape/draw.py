@@ -10,8 +10,7 @@ from backproof.landscape.rates import FACTORS, Trial, compare
 from backproof.landscape.scene import GRID, Scene, scene
 from backproof.pictures import SUFFIXES
 from backproof.report import render
-
-PAGE = ".html"
+from backproof.report.render import PAGES
 
 __all__ = ["FACTORS", "GRID", "Trial", "check", "check_plane", "compare", "scene", "write"]
 
@@ -22,12 +21,12 @@ def check(out: str | None, chosen: str | None) -> None:
         if chosen is not None:
             raise InputError("--plane is of the picture; name one with --out FILE")
         return
-    if Path(out).suffix == PAGE:
-        render.needed()
+    if Path(out).suffix in PAGES:
+        render.needed(out)
     elif Path(out).suffix in SUFFIXES:
         pictures.needed(out)
     else:
-        raise InputError(f"--out {out} is no picture; name it {', '.join(SUFFIXES)} or {PAGE}")
+        raise InputError(f"--out {out} is no picture; name it {', '.join(SUFFIXES)} or {PAGES[0]}")
 
 
 def check_plane(problem: Problem, chosen: str | None) -> None:
@@ -37,7 +36,7 @@ def check_plane(problem: Problem, chosen: str | None) -> None:
 
 def write(drawn: Scene, out: str) -> None:
     """Draw it to the file `out`. Raises InputError where that cannot be written."""
-    if Path(out).suffix == PAGE:
+    if Path(out).suffix in PAGES:
         from backproof.landscape.page import page
 
         files.write(out, page(drawn))

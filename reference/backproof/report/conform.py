@@ -52,6 +52,7 @@ def page(result: Mapping[str, Any], notes: Sequence[str] = (), seconds: float | 
         environment=result["environment"],
         partial=result["partial"],
         notes=notes,
+        drift=result.get("drift"),
         seconds=seconds,
         utc=utc,
         link=cell_link,

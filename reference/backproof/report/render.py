@@ -14,11 +14,15 @@ from backproof.errors import InputError
 from backproof.files import plain
 
 HERE = Path(__file__).parent
+PAGES = (".html", ".htm")
 MARKS = {"pass": "✓", "skip": "–", "inconclusive": "?", "fail": "✗", "error": "!"}  # colour is never the only sign
 
 
-def needed() -> None:
-    """InputError where a library of the extra `html` is missing; asked before long work."""
+def needed(page: str) -> None:
+    """InputError where the file `page` is not named as one, or a library of the extra `html` is missing; asked before
+    long work."""
+    if page != "-" and Path(page).suffix not in PAGES and (Path(page).is_file() or not Path(page).exists()):
+        raise InputError(f"{page} is no name for an HTML page; it must end in {PAGES[0]}")
     missing = [name for name in ("jinja2", "plotly") if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"an HTML page needs {' and '.join(missing)}; pip install 'backproof[html]', or leave it out")
