@@ -31,8 +31,8 @@ from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.models import MODELS, Model
 from backproof.scale import streaming
-from backproof.scale.columns import Source, open_source
 from backproof.scale.member import Member, joined, own
+from backproof.scale.sources import Source, open_source
 from backproof_numpy.tiles import cores
 
 FEATURES, HIDDEN = 8, 8

@@ -1,5 +1,8 @@
 """Options of the matrix, and the one conformance session its tests share."""
 
+import importlib.util
+import inspect
+import itertools
 import multiprocessing.process
 import subprocess
 import sys
@@ -10,6 +13,8 @@ import pytest
 from backproof.cli import main
 from backproof.conformance.session import Session
 from backproof.errors import InputError
+from backproof.models import MODELS
+from backproof.models.model import Model
 
 SESSION = pytest.StashKey[Session]()
 
@@ -80,3 +85,24 @@ def session(request):
 def pytest_unconfigure(config):
     if SESSION in config.stash:
         config.stash[SESSION].close()
+
+
+@pytest.fixture
+def mutant(tmp_path):
+    """A model whose file has each `old` replaced by its `new`, read from disk as the shipped ones are."""
+    serial = itertools.count()
+
+    def make(name, *edits):
+        text = inspect.getsource(inspect.getmodule(MODELS[name].gradients))
+        for old, new in zip(edits[::2], edits[1::2], strict=True):
+            assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
+            text = text.replace(old, new)
+        folder = tmp_path / str(next(serial))
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(text)
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return Model.from_module(module)
+
+    return make

@@ -1,163 +1,20 @@
 """A wrong equation is refuted: every analytic mutant of the four model files, through the whole prover."""
 
-import importlib.util
-import inspect
-import itertools
-import json
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from tests.wrong_equations import DELTA, MUTANTS, NETWORKS, REGRESSIONS, SIGMA
 
 from backproof import MODELS
 from backproof.models import sigmoid
-from backproof.models.model import Model
 from backproof.proofs import derive
 from backproof.proofs.algebra import moments, row_scaling, tiles
 from backproof.proofs.curvature import hessian, sigmoid_claims
 from backproof.proofs.links import for_all_shapes, on_symbols
 from backproof.proofs.prover import prove_equation
 from backproof.proofs.rationals import on_numbers
-
-ALL = ["W1", "b1", "w2", "b2"]
-FIRST = ["W1", "b1"]  # what lies behind dZ
-NETWORKS = ["two_layer_linear", "two_layer_nonlinear"]
-W1_FOR_W2 = "W1.sum(axis=1, keepdims=True).T"
-REGRESSIONS = ["univariate", "multivariate"]
-SIGMA, DELTA = "* A * (1 - A)", "2 * (y_hat - y) / m"
-LAST_LINE = "return backward(X, y, w2, y_hat, {}, m=X.shape[1])"
-
-
-@pytest.fixture
-def mutant(tmp_path):
-    """A model whose file has each `old` replaced by its `new`, read from disk as the shipped ones are."""
-    serial = itertools.count()
-
-    def make(name, *edits):
-        text = inspect.getsource(inspect.getmodule(MODELS[name].gradients))
-        for old, new in zip(edits[::2], edits[1::2], strict=True):
-            assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
-            text = text.replace(old, new)
-        folder = tmp_path / str(next(serial))
-        folder.mkdir()
-        (folder / f"{name}.py").write_text(text)
-        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return Model.from_module(module)
-
-    return make
-
-
-DELTAS = {
-    "the 2 is missing": "(y_hat - y) / m",
-    "1/m is missing (a sum for a mean)": "2 * (y_hat - y)",
-    "1/m is there twice": "2 * (y_hat - y) / m / m",
-    "the sign is wrong": "2 * (y - y_hat) / m",
-    "a term is dropped: y": "2 * y_hat / m",
-    "a term is dropped: y_hat": "-2 * y / m",
-    "a sum for a difference": "2 * (y_hat + y) / m",
-    "not differentiated": "(y_hat - y) ** 2 / m",
-}
-
-NETWORK_MUTANTS = [
-    ("W1: zero", "W1=dZ @ X.T", "W1=0 * (dZ @ X.T)", ["W1"]),
-    ("W1: half", "W1=dZ @ X.T", "W1=dZ @ X.T / 2", ["W1"]),
-    ("W1: transposed", "W1=dZ @ X.T", "W1=X @ dZ.T", ["W1"]),
-    # what raises leaves no gradient at all
-    ("W1: not transposed", "W1=dZ @ X.T", "W1=dZ @ X", ALL),
-    ("W1: averaged again", "W1=dZ @ X.T", "W1=dZ @ X.T / m", ["W1"]),
-    ("W1: the count of features for that of examples", "W1=dZ @ X.T", "W1=dZ @ X.T * m / X.shape[0]", ["W1"]),
-    ("b1: not reduced", "b1=dZ.sum(axis=1, keepdims=True)", "b1=dZ", ["b1"]),
-    ("b1: reduced over the wrong axis", "b1=dZ.sum(axis=1, keepdims=True)", "b1=dZ.sum(axis=0, keepdims=True)", ["b1"]),
-    ("b1: reduced over both axes", "b1=dZ.sum(axis=1, keepdims=True)", "b1=dZ.sum()", ["b1"]),
-    ("b1: the axis lost", "b1=dZ.sum(axis=1, keepdims=True)", "b1=dZ.sum(axis=1)", ["b1"]),
-    ("b1: a mean", "b1=dZ.sum(axis=1, keepdims=True)", "b1=dZ.sum(axis=1, keepdims=True) / m", ["b1"]),
-    ("b1: without w2", "b1=dZ.sum(axis=1, keepdims=True)", "b1=0 * w2.T + dy_hat.sum(axis=1, keepdims=True)", ["b1"]),
-    ("b2: not reduced", "b2=dy_hat.sum()", "b2=dy_hat", ["b2"]),
-    ("b2: kept an axis", "b2=dy_hat.sum()", "b2=dy_hat.sum(axis=1)", ["b2"]),
-    ("b2: a mean", "b2=dy_hat.sum()", "b2=dy_hat.sum() / m", ["b2"]),
-    ("b2: zero", "b2=dy_hat.sum()", "b2=0 * dy_hat.sum()", ["b2"]),
-    ("b2: the sign", "b2=dy_hat.sum()", "b2=-dy_hat.sum()", ["b2"]),
-    ("b2: left out", "b2=dy_hat.sum(),", "", ["b2"]),
-    ("w2 doubled in dZ", "w2.T @ dy_hat", "(2 * w2).T @ dy_hat", FIRST),
-    ("w2 not transposed", "w2.T @ dy_hat", "w2 @ dy_hat", ALL),
-]
-
-LINEAR_MUTANTS = [
-    ("w2: transposed", "w2=dy_hat @ Z.T", "w2=Z @ dy_hat.T", ["w2"]),
-    ("w2: the sign", "w2=dy_hat @ Z.T", "w2=-(dy_hat @ Z.T)", ["w2"]),
-    ("w2: Z squared", "w2=dy_hat @ Z.T", "w2=dy_hat @ (Z * Z).T", ["w2"]),
-    ("w2: zero", "w2=dy_hat @ Z.T", "w2=0 * (dy_hat @ Z.T)", ["w2"]),
-    ("Z without its bias", LAST_LINE.format("Z"), LAST_LINE.format("W1 @ X"), ["w2"]),
-    (
-        "W1 for w2",
-        LAST_LINE.format("Z"),
-        f"return backward(X, y, {W1_FOR_W2}, y_hat, Z, m=X.shape[1])",
-        FIRST,
-    ),
-    ("w2 is stale", LAST_LINE.format("Z"), "return backward(X, y, w2 - 1, y_hat, Z, m=X.shape[1])", FIRST),
-    ("y_hat is stale: no b2", LAST_LINE.format("Z"), "return backward(X, y, w2, y_hat - b2, Z, m=X.shape[1])", ALL),
-    ("m is the features'", LAST_LINE.format("Z"), "return backward(X, y, w2, y_hat, Z, m=X.shape[0])", ALL),
-]
-
-SIGMOID_MUTANTS = [
-    ("sigma' is missing", SIGMA, "", FIRST),
-    ("sigma' = A", SIGMA, "* A", FIRST),
-    ("sigma' = 1 - A", SIGMA, "* (1 - A)", FIRST),
-    ("sigma' = A (1 + A)", SIGMA, "* A * (1 + A)", FIRST),
-    ("sigma' = A (A - 1)", SIGMA, "* A * (A - 1)", FIRST),
-    ("sigma' = 1 - A^2, that of tanh", SIGMA, "* (1 - A * A)", FIRST),
-    ("sigma' twice", SIGMA, "* A * (1 - A) * A * (1 - A)", FIRST),
-    ("sigma' at Z: A is Z", LAST_LINE.format("A"), LAST_LINE.format("W1 @ X + b1"), ["W1", "b1", "w2"]),
-    ("sigma' at A: sigma applied again", LAST_LINE.format("A"), LAST_LINE.format("sigmoid(A, xp)"), ["W1", "b1", "w2"]),
-    (
-        "Z for A in dw2",
-        LAST_LINE.format("A"),
-        "right = backward(X, y, w2, y_hat, A, m=X.shape[1])\n"
-        "    return {**right, 'w2': 2 * (y_hat - y) / X.shape[1] @ (W1 @ X + b1).T}",
-        ["w2"],
-    ),
-    ("w2: transposed", "w2=dy_hat @ A.T", "w2=A @ dy_hat.T", ["w2"]),
-    ("w2: sigma' in the wrong place", "w2=dy_hat @ A.T", "w2=dy_hat @ (A * (1 - A)).T", ["w2"]),
-    ("b1: before sigma'", "b1=dZ.sum(axis=1, keepdims=True)", "b1=(w2.T @ dy_hat).sum(axis=1, keepdims=True)", ["b1"]),
-    ("W1: before sigma'", "W1=dZ @ X.T", "W1=w2.T @ dy_hat @ X.T", ["W1"]),
-    (
-        "W1 for w2",
-        LAST_LINE.format("A"),
-        f"return backward(X, y, {W1_FOR_W2}, y_hat, A, m=X.shape[1])",
-        FIRST,
-    ),
-    ("A is stale: no b1", LAST_LINE.format("A"), LAST_LINE.format("sigmoid(W1 @ X, xp)"), ["W1", "b1", "w2"]),
-]
-
-UNIVARIATE_MUTANTS = [
-    ("w: y for x", "(dy_hat * x).sum()", "(dy_hat * y).sum()", ["w"]),
-    ("w: without x", "(dy_hat * x).sum()", "dy_hat.sum()", ["w"]),
-    ("w: x squared", "(dy_hat * x).sum()", "(dy_hat * x * x).sum()", ["w"]),
-    ("w: not reduced", "(dy_hat * x).sum()", "dy_hat * x", ["w"]),
-    ("w: a product of sums", "(dy_hat * x).sum()", "dy_hat.sum() * x.sum()", ["w"]),
-    ("b: times x", "b=dy_hat.sum()", "b=(dy_hat * x).sum()", ["b"]),
-    ("b: a name that is not there", "b=dy_hat.sum()", "b=w * dy_hat.sum()", ["w", "b"]),
-]
-
-MULTIVARIATE_MUTANTS = [
-    ("w: transposed", "dy_hat @ X.T", "X @ dy_hat.T", ["w"]),
-    ("w: summed over features", "dy_hat @ X.T", "(dy_hat * X).sum()", ["w"]),
-    ("w: averaged over features", "dy_hat @ X.T", "dy_hat @ X.T / X.shape[0]", ["w"]),
-    ("w: zero", "dy_hat @ X.T", "0 * (dy_hat @ X.T)", ["w"]),
-    ("b: not reduced", "b=dy_hat.sum()", "b=dy_hat", ["b"]),
-]
-
-MUTANTS = [
-    *((model, DELTA, new, list(MODELS[model].params), fault) for fault, new in DELTAS.items() for model in MODELS),
-    *((model, *edit, fault) for fault, *edit in NETWORK_MUTANTS for model in NETWORKS),
-    *(("two_layer_linear", *edit, fault) for fault, *edit in LINEAR_MUTANTS),
-    *(("two_layer_nonlinear", *edit, fault) for fault, *edit in SIGMOID_MUTANTS),
-    *(("univariate", *edit, fault) for fault, *edit in UNIVARIATE_MUTANTS),
-    *(("multivariate", *edit, fault) for fault, *edit in MULTIVARIATE_MUTANTS),
-]
 
 
 @pytest.mark.parametrize(
@@ -316,69 +173,3 @@ def test_lemmas_fail_where_they_are_not_true(mutant):
 )
 def test_a_wrong_sigmoid_is_refuted(wrong, held):
     assert [claim.holds for claim in sigmoid_claims(wrong)] == held
-
-
-def test_prove_prints_the_counterexample_and_exits_1(backproof, mutant, monkeypatch, tmp_path):
-    monkeypatch.setitem(MODELS, "multivariate", mutant("multivariate", "dy_hat @ X.T", "2 * (dy_hat @ X.T)"))
-    pages = [f"--{kind}={tmp_path / kind}" for kind in ("json", "markdown", "latex")]
-    code, out, err = backproof("prove", "multivariate", *pages)
-    assert (code, err) == (1, "")
-    assert all(len(line) <= 80 for line in out.splitlines())
-    for expected in ("REFUTED", "shape          n = 1, m = 1", "  X            [[", "PROVED", "1 of 2 equations"):
-        assert expected in out
-    wrong, right = json.loads((tmp_path / "json").read_text())["equations"]
-    assert (wrong["proved"], right["proved"]) == (False, True)
-    found = wrong["counterexample"]
-    assert f"equation       w[1, 1]: {found['claimed']}" in out
-    assert Fraction(found["claimed"]) == 2 * Fraction(found["derivative"]) != 0
-    assert found["shape"] == {"n": 1, "m": 1}
-    for kind in ("markdown", "latex"):
-        assert "refuted" in (tmp_path / kind).read_text()
-        assert "This step is wrong" in (tmp_path / kind).read_text()
-
-
-def test_an_equation_without_counterexample_is_unproved_and_exits_1(backproof, mutant, monkeypatch):
-    beyond = "2 * (y_hat - y) / m * (1 + (m - 1) * (m - 2) * (m - 3) * (m - 4))"
-    monkeypatch.setitem(MODELS, "univariate", mutant("univariate", DELTA, beyond))
-    code, out, _ = backproof("prove", "univariate")
-    assert code == 1
-    assert "UNPROVED       all shapes failed, no counterexample" in out
-    assert "left over: " in out
-
-
-def test_json_on_standard_output_is_alone_there(backproof):
-    code, out, err = backproof("prove", "univariate", "--json", "-")
-    assert (code, err) == (0, "")
-    result = json.loads(out)
-    assert {"model", "parameter", "statement", "proved", "counterexample", "seconds"} <= set(result["equations"][0])
-
-
-def test_prove_prints_a_derivation_that_fits_the_terminal(backproof):
-    code, out, err = backproof("prove", "univariate")
-    assert (code, err) == (0, "")
-    assert all(len(line) <= 80 for line in out.splitlines())
-    assert "  chain rule     ∂L/∂w = Σ_j dy_hat[j] ∂y_hat[j]/∂w\n" in out
-    assert "proved: 2 of 2 equations, 4 of 4 lemmas" in out
-
-
-@pytest.mark.parametrize(
-    ("argv", "said"),
-    [
-        (["bivariate"], "there is no model bivariate; choose among univariate, "),
-        (["--latex", "nowhere/page.tex"], "nowhere/page.tex cannot be written: there is no folder"),
-        (["--markdown", "-", "--json", "-"], "two results cannot both go to -; name another file"),
-    ],
-)
-def test_the_users_errors_are_one_line_and_exit_2(backproof, argv, said):
-    code, out, err = backproof("prove", *argv)
-    assert (code, out) == (2, "")
-    assert said in err
-    assert len(err.splitlines()) == 1
-
-
-def test_colour_is_for_those_who_want_it(backproof, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    assert "\x1b[32m" in backproof("prove", "univariate")[1]
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[" not in backproof("prove", "univariate")[1]

@@ -13,9 +13,10 @@ from backproof import MODELS, InputError
 from backproof.backend import Ranks
 from backproof.descent.data import Data
 from backproof.descent.problem import prepare
-from backproof.scale import columns, streaming
-from backproof.scale.columns import Columns, open_source, streamed
+from backproof.scale import sources, streaming
+from backproof.scale.columns import Columns
 from backproof.scale.member import Member, own
+from backproof.scale.sources import open_source, streamed
 from backproof_jax.ranks import JaxRanks
 from backproof_numpy.streaming import NumpyAlone
 from backproof_torch.ranks import TorchRanks
@@ -190,7 +191,7 @@ def test_bad_files_are_one_line(name, tmp_path, backproof):
 
 
 def test_data_that_cannot_be_descended_on_is_one_line(tmp_path, backproof, monkeypatch):
-    monkeypatch.setattr(columns, "LARGE", 100)
+    monkeypatch.setattr(sources, "LARGE", 100)
     (tmp_path / "folder").mkdir()
     np.save(tmp_path / "flat.npy", np.ones(5))
     np.save(tmp_path / "one.npy", np.ones((3, 1)))
@@ -224,7 +225,7 @@ def test_data_that_cannot_be_descended_on_is_one_line(tmp_path, backproof, monke
 def test_a_large_npz_is_mapped_where_it_lies(tmp_path, monkeypatch):
     file = write(tmp_path, ".npz")
     assert not streamed(file)
-    monkeypatch.setattr(columns, "LARGE", 100)
+    monkeypatch.setattr(sources, "LARGE", 100)
     assert streamed(file)
     with zipfile.ZipFile(file) as archive:
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}

@@ -5,27 +5,22 @@ out of the sums.
 """
 
 import os
-import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from functools import cache
 from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
-from jax import numpy as jnp
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
+from jax.sharding import NamedSharding
 
 from backproof.models.model import Model
 from backproof_jax.forwards import FORWARDS
+from backproof_jax.on_mesh import COLUMNS, SAME, SHARDS, added, gradients, reduced, update
+from backproof_jax.watch import Watch
 
 Arrays = Mapping[str, Any]
 TILE = 2**23  # bytes that a tile of streamed columns and what is computed of it may take
-COLUMNS, SHARDS, SAME = P(None, "ranks"), P("ranks"), P()  # how arrays lie on the mesh
 
 
 class JaxRanks:
@@ -66,15 +61,15 @@ class JaxRanks:
         parts = np.zeros((self._own, *values.shape), values.dtype)
         parts[0] = values
         with self._watch:
-            return np.asarray(_reduced(self._mesh)(self._spread(parts, SHARDS)))
+            return np.asarray(reduced(self._mesh)(self._spread(parts, SHARDS)))
 
     def evaluate(self, model: Model, params: Arrays, data: Arrays, m: int) -> tuple[Any, dict[str, Any]]:
         """Loss () and gradients over the columns of all ranks."""
         ours = self._same(params)
         sums = self._sums(model, ours, self._tiles(data, ours), m)
         with self._watch:
-            loss, gradients = jax.block_until_ready(_gradients(self._mesh)(ours, sums))
-        return np.asarray(loss), {name: np.asarray(dp) for name, dp in gradients.items()}
+            loss, found = jax.block_until_ready(gradients(self._mesh)(ours, sums))
+        return np.asarray(loss), {name: np.asarray(dp) for name, dp in found.items()}
 
     def output(self, model: Model, params: Arrays, data: Arrays) -> np.ndarray[Any, Any]:
         """y_hat (1, t) of this rank's own t columns."""
@@ -91,7 +86,7 @@ class JaxRanks:
         for _ in range(steps):
             sums = self._sums(model, ours, tiles, m)
             with self._watch:
-                ours = jax.block_until_ready(_update(self._mesh)(ours, sums, learning_rate))
+                ours = jax.block_until_ready(update(self._mesh)(ours, sums, learning_rate))
         return {name: np.asarray(p) for name, p in ours.items()}
 
     def close(self) -> None:
@@ -103,7 +98,7 @@ class JaxRanks:
         """[loss, gradients...] (devices, 1 + P), each device's over its own columns."""
         sums = None
         for tile in tiles:
-            sums = _added(self._mesh, model.name)(params, tile, float(m), sums)
+            sums = added(self._mesh, model.name)(params, tile, float(m), sums)
         assert sums is not None
         return sums
 
@@ -124,28 +119,6 @@ class JaxRanks:
 
     def _same(self, params: Arrays) -> dict[str, Array]:
         return {name: self._spread(np.asarray(p), SAME) for name, p in params.items()}
-
-
-class Watch(threading.Thread):
-    """Ends this process, with one line, where what it is around takes longer than `seconds`: JAX waits without end."""
-
-    def __init__(self, who: str, seconds: float) -> None:
-        super().__init__(daemon=True)
-        self._who, self._seconds, self._since = who, seconds, float("inf")
-        self.start()
-
-    def run(self) -> None:
-        while time.monotonic() - self._since < self._seconds:
-            time.sleep(min(1.0, self._seconds / 10))
-        print(f"{self._who}: another rank is gone or silent: no answer in {self._seconds:g} s", file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(2)
-
-    def __enter__(self) -> None:
-        self._since = time.monotonic()
-
-    def __exit__(self, *exception: Any) -> None:
-        self._since = float("inf")
 
 
 class Tiles:
@@ -173,57 +146,3 @@ class Tiles:
 def _resident(data: Arrays) -> bool:
     """Whether the columns are in memory: whatever else has rows and columns is read tile by tile."""
     return all(isinstance(array, np.ndarray) for array in data.values())
-
-
-def _on(mesh: Mesh, function: Any, takes: Any, gives: Any) -> Any:
-    return jax.jit(jax.shard_map(function, mesh=mesh, in_specs=takes, out_specs=gives, check_vma=False))
-
-
-@cache
-def _added(mesh: Mesh, name: str) -> Any:
-    """(params, tile, m, sums) -> sums grown by the tile's, on every device for itself."""
-
-    def objective(params: Arrays, tile: Arrays, m: Any) -> Array:
-        inputs = {key: array for key, array in tile.items() if key not in ("y", "mask")}
-        residual = jnp.where(tile["mask"], FORWARDS[name](**inputs, **params) - tile["y"], 0)
-        return jnp.sum(jnp.square(residual)) / m
-
-    def first(params: Arrays, tile: Arrays, m: Any) -> Array:
-        value, gradients = jax.value_and_grad(objective)(params, tile, m)
-        return jnp.concatenate([value.reshape(1), *(gradients[key].reshape(-1) for key in params)])[None]
-
-    def further(params: Arrays, tile: Arrays, m: Any, sums: Array) -> Array:
-        return sums + first(params, tile, m)
-
-    alone = _on(mesh, first, (SAME, COLUMNS, SAME), SHARDS)
-    more = _on(mesh, further, (SAME, COLUMNS, SAME, SHARDS), SHARDS)
-    return lambda params, tile, m, sums: alone(params, tile, m) if sums is None else more(params, tile, m, sums)
-
-
-def _total(params: Arrays, sums: Array) -> tuple[Array, dict[str, Array]]:
-    """Loss and gradients, summed over the mesh."""
-    flat = jax.lax.psum(sums[0], "ranks")
-    ends = np.cumsum([1, *(p.size for p in params.values())])
-    pieces = jnp.split(flat, ends[:-1])
-    return pieces[0].reshape(()), {
-        name: piece.reshape(p.shape) for (name, p), piece in zip(params.items(), pieces[1:], strict=True)
-    }
-
-
-@cache
-def _gradients(mesh: Mesh) -> Any:
-    return _on(mesh, _total, (SAME, SHARDS), SAME)
-
-
-@cache
-def _update(mesh: Mesh) -> Any:
-    def update(params: Arrays, sums: Array, learning_rate: Any) -> dict[str, Array]:
-        _, gradients = _total(params, sums)
-        return {name: p - learning_rate * gradients[name] for name, p in params.items()}
-
-    return _on(mesh, update, (SAME, SHARDS, SAME), SAME)
-
-
-@cache
-def _reduced(mesh: Mesh) -> Any:
-    return _on(mesh, lambda parts: jax.lax.psum(parts[0], "ranks"), (SHARDS,), SAME)

@@ -17,6 +17,8 @@ WIDE = 512  # columns: with less of each row at a time, memory is slower than re
 
 
 class Univariate:
+    """Sums of the univariate gradients (`backproof_numpy.tiles.Sums`), each tile read once."""
+
     def __init__(self, dtype: Any) -> None:
         self.real, self.kernel = dtype.type, kernels(dtype.name).univariate
         self.sums: dict[str, Any] = {}
@@ -31,6 +33,8 @@ class Univariate:
 
 
 class Multivariate:
+    """Sums of the multivariate gradients, each block of columns read from memory once."""
+
     def __init__(self, n: int, dtype: Any) -> None:
         self.real, self.kernel = dtype.type, kernels(dtype.name).multivariate
         self.dw, self.dy_hat = np.empty((1, n), dtype), np.empty(min(BLOCK, max(WIDE, width(n + 1, dtype))), dtype)

@@ -199,6 +199,7 @@ def by_library(theta: Tensor, X: Tensor, y: Tensor, y_hat: Tensor, partials: Ten
 
 
 def residuals(theta: Tensor, parts: Tensor, y: Tensor, y_hat: Tensor, r: Tensor, output: bool) -> None:
+    """r (1, m) = y_hat - y, y_hat being the sum of `parts` (tiles, m) and theta's last number; `output` keeps y_hat."""
     tiles, m = parts.shape
     grid: Any = (triton.cdiv(m, 256),)
     _residuals[grid](theta, parts, y, y_hat, r, theta.numel() - 1, m, tiles, OUTPUT=output, BLOCK=256)

@@ -110,8 +110,8 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
     from backproof.descent.problem import prepare
     from backproof.landscape import draw
     from backproof.scale import streaming
-    from backproof.scale.columns import open_source, streamed
     from backproof.scale.member import joined
+    from backproof.scale.sources import open_source, streamed
 
     model, rate, feature = MODELS[arguments.model], arguments.learning_rate, arguments.feature
     if streamed(arguments.data):

@@ -47,11 +47,13 @@ def _examples(arrays: Mapping[str, Array]) -> int:
 
 
 def permuted_examples(model: Model, arrays: Mapping[str, Array]) -> list[Changed]:
+    """Examples have no order: nothing changes."""
     order = np.random.default_rng(1).permutation(_examples(arrays))
     return [Changed(_columns(model, arrays, order), _same)]
 
 
 def duplicated_batch(model: Model, arrays: Mapping[str, Array]) -> list[Changed]:
+    """The loss is a mean: of every example twice, it is the same."""
     twice = np.tile(np.arange(_examples(arrays)), 2)
     return [Changed(_columns(model, arrays, twice), _same)]
 
@@ -88,6 +90,7 @@ def permuted_units(model: Model, arrays: Mapping[str, Array]) -> list[Changed]:
 
 
 def repeated(model: Model, arrays: Mapping[str, Array]) -> list[Changed]:
+    """The same inputs once more give the same bits."""
     return [Changed(arrays, _same)]
 
 

@@ -104,6 +104,7 @@ def model_name(path: str) -> str:
 
 
 def key(dims: Dims) -> Key:
+    """Sizes by letter as a tuple, to look things up by."""
     return tuple(dims.items())
 
 

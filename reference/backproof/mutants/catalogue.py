@@ -21,6 +21,8 @@ CATALOGUE: dict[str, tuple[Mutant, tuple[str, ...]]] = {}
 
 
 def mutant(*models: str) -> Callable[[Mutant], Mutant]:
+    """Enter a function into the catalogue under its name, for these models."""
+
     def register(function: Mutant) -> Mutant:
         CATALOGUE[function.__name__.replace("_", "-")] = (function, models)
         return function

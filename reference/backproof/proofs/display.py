@@ -14,10 +14,12 @@ KEPT = {DIMS["n"]: "q", DIMS["m"]: "r", DIMS["k"]: "p"}  # and of one that is ke
 
 
 def summed_indices(shape: Shape) -> list[Expr]:
+    """An index that is summed over for every axis, and 1 for one of size 1."""
     return [index(SUMMED[size]) if size in SUMMED else Integer(1) for size in shape]
 
 
 def kept_indices(shape: Shape) -> list[Expr]:
+    """An index that is kept for every axis, and 1 for one of size 1."""
     return [index(KEPT[size]) if size in KEPT else Integer(1) for size in shape]
 
 

@@ -19,6 +19,8 @@ from backproof.proofs.steps import Derivative
 
 @dataclass(frozen=True)
 class Heading:
+    """A title, of level 1 to 6."""
+
     level: int
     text: str
 
@@ -40,6 +42,8 @@ class Display:
 
 @dataclass(frozen=True)
 class Table:
+    """A table of prose."""
+
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 

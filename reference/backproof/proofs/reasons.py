@@ -23,6 +23,8 @@ def error_at_output(entry: str, i: str, j: str) -> Formula:
 
 
 def chain_rule(name: str, user: str, to: Sequence[str]) -> Formula:
+    """Why the slope by `name` is a sum over the entries of `user`, the one variable that is made of it."""
+
     def sentence(n: Notation) -> str:
         known = f"{n.entry(f'd{user}', to)} = {n.slope('L', n.entry(user, to))}"
         return (
@@ -39,6 +41,8 @@ def derivative(line: Formula) -> Formula:
 
 
 def sigmoid_derivative(line: Formula, argument: str, value: str, to: Sequence[str]) -> Formula:
+    """Why the slope of a line through sigma is A (1 - A)."""
+
     def sentence(n: Notation) -> str:
         z = n.sigma("z")
         slope = z.replace("(", "'(", 1) + f" = {z} (1 - {z})"
@@ -49,6 +53,8 @@ def sigmoid_derivative(line: Formula, argument: str, value: str, to: Sequence[st
 
 
 def reduction(deltas: Sequence[tuple[str, str]]) -> Formula:
+    """What the Kronecker deltas of these pairs of indices leave of a sum."""
+
     def sentence(n: Notation) -> str:
         if not deltas:
             return "Put the derivative into the sum; no delta, so every example stays:"

@@ -20,10 +20,12 @@ def _mean_square(outputs: Sequence[Any], y: Rows) -> Any:
 
 
 def univariate(x: Rows, y: Rows, w: Any, b: Any) -> Any:
+    """The mean of (w x + b - y)^2."""
     return _mean_square([w * value + b for value in x[0]], y)
 
 
 def multivariate(X: Rows, y: Rows, w: Rows, b: Any) -> Any:
+    """The mean of (w X + b - y)^2."""
     outputs = []
     for j in range(len(y[0])):
         output = b
@@ -47,10 +49,12 @@ def _two_layer(X: Rows, y: Rows, W1: Rows, b1: Rows, w2: Rows, b2: Any, activati
 
 
 def two_layer_linear(X: Rows, y: Rows, W1: Rows, b1: Rows, w2: Rows, b2: Any) -> Any:
+    """The mean of (w2 (W1 X + b1) + b2 - y)^2."""
     return _two_layer(X, y, W1, b1, w2, b2, lambda z: z)
 
 
 def two_layer_nonlinear(X: Rows, y: Rows, W1: Rows, b1: Rows, w2: Rows, b2: Any) -> Any:
+    """The mean of (w2 sigma(W1 X + b1) + b2 - y)^2, sigma(z) being 1 / (1 + exp(-z))."""
     return _two_layer(X, y, W1, b1, w2, b2, lambda z: 1 / (1 + (-z).exp()))
 
 

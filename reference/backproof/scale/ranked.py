@@ -65,11 +65,15 @@ class Ranked:
 
 
 class TorchRanks(Ranked):
+    """PyTorch's ranks, a process each."""
+
     def __init__(self) -> None:
         super().__init__("torch")
 
 
 class JaxRanks(Ranked):
+    """JAX's ranks, as processes and as devices of one."""
+
     def __init__(self) -> None:
         super().__init__("jax", virtual=True)
 

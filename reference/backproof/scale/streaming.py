@@ -11,8 +11,9 @@ from backproof.descent.parameters import draw, largest_curvature
 from backproof.descent.problem import REGRESSIONS, Problem
 from backproof.errors import InputError
 from backproof.models.model import Model
-from backproof.scale.columns import Columns, Floats, Source
+from backproof.scale.columns import Columns, Floats
 from backproof.scale.member import Member, share
+from backproof.scale.sources import Source
 
 WIDTH = 2**15  # columns read at once in the two passes
 BLOCKS, BLOCK = 16, 256  # a sample of columns: so many runs of so many
