@@ -16,7 +16,8 @@ from backproof.conformance.user_model import Key, UserModel
 from backproof.conformance.verdict import Verdict, judge
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
-from backproof.truth.certify import certify, certify_descent, magnitudes
+from backproof.truth.certify import certify, certify_descent
+from backproof.truth.quantities import magnitudes
 
 SIZES = ({"m": 64}, 8), ({"m": 1024}, 16)  # examples, and what every other letter is
 LARGEST = 2**16  # numbers in all arrays: their truth is of balls, a million operations a second

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.conformance.evaluation import derivation
 from backproof.conformance.registry import one_line
-from backproof.conformance.worker import derivation, introduce
+from backproof.conformance.worker import introduce
 from backproof.errors import InputError
 from backproof.models import MODELS
 from benchmarks import ceilings, cuda

@@ -8,9 +8,9 @@ import pytest
 
 from backproof.conformance.cells import plan, problems
 from backproof.conformance.decide import decide, tasks
+from backproof.conformance.evaluation import evaluate
 from backproof.conformance.registry import describe, load
 from backproof.conformance.verdict import Verdict
-from backproof.conformance.worker import evaluate
 from backproof.errors import InputError
 from backproof.models import MODELS
 

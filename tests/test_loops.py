@@ -10,7 +10,8 @@ from backproof.conformance.registry import describe
 from backproof.conformance.verdict import Verdict, judge
 from backproof.errors import InputError
 from backproof.forms import FORMS, Form, collect, from_moments
-from backproof.truth.certify import Disagreement, certify
+from backproof.truth.certify import certify
+from backproof.truth.confirm import Disagreement
 from backproof_numpy import NumpyLoops
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from backproof.conformance.cells import Cell, Problem
 from backproof.conformance.decide import tasks
-from backproof.conformance.worker import Evaluation, Failure, Worker
+from backproof.conformance.evaluation import Evaluation, Failure
+from backproof.conformance.worker import Worker
 
 QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
 

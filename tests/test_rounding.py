@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backproof import MODELS, Model
 from backproof.truth.certify import certify
 from backproof.truth.formats import FORMATS
-from backproof.truth.rounding import likely, rigorous
+from backproof.truth.laws import likely, rigorous
 
 DTYPES = ["float64", "float32", "float16"]
 

@@ -6,11 +6,11 @@ import pytest
 from backproof import MODELS
 from backproof.conformance.cells import SETS, Cell, Problem, inputs, plan, problems
 from backproof.conformance.decide import Report, decide
+from backproof.conformance.evaluation import Failure
 from backproof.conformance.registry import Description
 from backproof.conformance.results import as_json, as_junit
 from backproof.conformance.session import Session
 from backproof.conformance.verdict import Verdict
-from backproof.conformance.worker import Failure
 from backproof.truth.formats import FORMATS
 
 PROBLEM = Problem("multivariate", (("n", 3), ("m", 7)), "normal", "float32")

@@ -5,7 +5,8 @@ import pytest
 from flint import arb
 
 from backproof import MODELS, InputError, Model
-from backproof.truth.certify import Disagreement, certify, confirm, confirm_along
+from backproof.truth.certify import certify
+from backproof.truth.confirm import Disagreement, confirm, confirm_along
 from backproof.truth.exact import Undecided, balls, precision
 from backproof.truth.floating import Floating
 from backproof.truth.graph import Node

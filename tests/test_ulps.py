@@ -9,7 +9,7 @@ import backproof_jax
 import backproof_torch
 from backproof.models import sigmoid
 from backproof.truth.formats import FORMATS
-from backproof.truth.rounding import ULPS
+from backproof.truth.laws import ULPS
 
 POINTS = 20_000
 EXACT = {

@@ -5,7 +5,7 @@ import pytest
 from flint import arb
 
 from backproof.conformance.verdict import Verdict, judge
-from backproof.truth.certify import Quantity
+from backproof.truth.quantities import Quantity
 
 
 def quantity(values, likely, rigorous):

@@ -8,14 +8,15 @@ import numpy as np
 
 from backproof.conformance.by_hand import weighed
 from backproof.conformance.cells import LEARNING_RATE, STEPS, TRAJECTORY, Cell, Problem, inputs
+from backproof.conformance.evaluation import Evaluation, Failure, Task, Tensor
 from backproof.conformance.precision import provenance
 from backproof.conformance.regimes import REGIMES
 from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.verdict import Diagnosis, Judgement, Verdict, judge
-from backproof.conformance.worker import Evaluation, Failure, Task, Tensor
-from backproof.truth.certify import FIRST_BITS, Quantity, Truth, certify, certify_descent
+from backproof.truth.certify import Truth, certify, certify_descent
 from backproof.truth.exact import Undecided, balls, precision
 from backproof.truth.formats import FORMATS
+from backproof.truth.quantities import FIRST_BITS, Quantity
 
 WHOLE = ("loss", "output")  # the tensors of a cell that are no gradients
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from backproof.conformance.cells import Cell
 from backproof.conformance.decide import Report, decide, tasks
+from backproof.conformance.evaluation import Evaluation, Failure
 from backproof.conformance.registry import one_line
 from backproof.conformance.verdict import Verdict
-from backproof.conformance.worker import Evaluation, Failure, Worker
+from backproof.conformance.worker import Worker
 
 CELL_SECONDS = 120.0  # for each evaluation of a cell, a compilation included
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from backproof.truth.certify import FIRST_BITS, Quantity, magnitudes
 from backproof.truth.exact import balls, precision
+from backproof.truth.quantities import FIRST_BITS, Quantity, magnitudes
 
 # A fault of the whole tensor (factor 2, sign, zero) changes it by half its size at least; where even the
 # best component resolves no such fault, the tensor says nothing.

@@ -16,8 +16,8 @@ import numpy as np
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import Sample
 from backproof.errors import InputError
-from backproof.truth.certify import FIRST_BITS
 from backproof.truth.exact import balls, precision
+from backproof.truth.quantities import FIRST_BITS
 
 RUNGS = ("float32", "float64", "longdouble")
 

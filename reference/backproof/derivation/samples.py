@@ -12,8 +12,9 @@ from flint import arb
 from backproof.derivation.process import UserProcess
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
-from backproof.truth.certify import Quantity, certified, confirm, magnitudes
+from backproof.truth.confirm import confirm
 from backproof.truth.graph import Node
+from backproof.truth.quantities import Quantity, certified, magnitudes
 from backproof.truth.trace import Trace
 from backproof.truth.traversal import rebuild
 

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backproof.conformance.evaluation import Evaluation, Failure, Task
 from backproof.conformance.registry import Description
-from backproof.conformance.worker import Evaluation, Failure, Task, Worker
+from backproof.conformance.worker import Worker
 from backproof.descent.checkpoint import Checkpoint
 from backproof.descent.data import Data
 from backproof.descent.problem import Descent, Point, Problem, prepare

@@ -10,9 +10,9 @@ import numpy as np
 
 from backproof.explain.equations import FORWARD, LOSS, Equation, Equations
 from backproof.models.model import Model
-from backproof.truth.certify import Quantity, certified
 from backproof.truth.graph import Node
 from backproof.truth.namespace import Namespace
+from backproof.truth.quantities import Quantity, certified
 from backproof.truth.reverse import adjoints
 
 DIMS = {"n": 2, "m": 4, "k": 3}
