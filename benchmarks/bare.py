@@ -11,7 +11,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,5 +101,10 @@ def draw(lines: Lines) -> Any:
     return figure
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0, or 2 where the input or the environment is at fault."""
+    return study("bare", __doc__, measure, table, draw, argv=argv)
+
+
 if __name__ == "__main__":
-    sys.exit(study("bare", __doc__, measure, table, draw))
+    sys.exit(main())

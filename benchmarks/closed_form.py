@@ -15,7 +15,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -151,5 +151,10 @@ def arguments(parser: Parser) -> None:
     parser.add_argument("--excess", type=float, default=1e-3, help="of the least loss (default: 0.001)")
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0, or 2 where the input or the environment is at fault."""
+    return study("closed_form", __doc__, measure, table, draw, arguments, argv=argv)
+
+
 if __name__ == "__main__":
-    sys.exit(study("closed_form", __doc__, measure, table, draw, arguments))
+    sys.exit(main())

@@ -116,5 +116,10 @@ def arguments(parser: Parser) -> None:
     parser.add_argument("--dtype", default="float64", choices=["float64", "float32"])
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0, or 2 where the input or the environment is at fault."""
+    return study("exponents", __doc__, measure, table, draw, arguments, argv=argv)
+
+
 if __name__ == "__main__":
-    sys.exit(study("exponents", __doc__, measure, table, draw, arguments))
+    sys.exit(main())

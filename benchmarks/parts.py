@@ -11,7 +11,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -193,5 +193,10 @@ def arguments(parser: Parser) -> None:
     parser.add_argument("--dtype", action="append", default=[], help="float32 or float64 (default: both)")
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0, or 2 where the input or the environment is at fault."""
+    return study("parts", __doc__, measure, table, draw, arguments, argv=argv)
+
+
 if __name__ == "__main__":
-    sys.exit(study("parts", __doc__, measure, table, draw, arguments))
+    sys.exit(main())

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ REPEATS, LEAST = 5, 0.1  # of a timed call, and its seconds
 SECONDS = 300.0
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, or 2 where the input or the environment is at fault."""
     parser = Parser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("--backend", action="append", help="torch, jax (default: torch)")
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--rank-of", metavar="BACKEND", help=argparse.SUPPRESS)
 
     def run() -> int:
-        arguments = parser.parse_args()
+        arguments = parser.parse_args(argv)
         if arguments.rank_of:
             _rank(arguments.rank_of)
             return 0

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -41,7 +41,7 @@ CHUNK = 2**22  # bytes read at once where the page cache is measured
 WRITTEN = 2**20  # values written at once
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, or 2 where the input or the environment is at fault."""
     parser = Parser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("--size", type=float, action="append", help="GB of data (default: 1, 2, 4 and 8)")
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--watch", metavar="FILE", help="descend on this file alone, and print what was seen as JSON")
 
     def run() -> int:
-        arguments = parser.parse_args()
+        arguments = parser.parse_args(argv)
         if arguments.watch:
             print(json.dumps(watched(arguments.watch, arguments.model, arguments.steps, arguments.backend)))
         else:

@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 
 import pytest
+from tests import commands
 
 from backproof.cli import main
 from backproof.conformance.session import Session
@@ -73,6 +74,20 @@ def backproof(capsys):
             main([str(argument) for argument in argv])
         out, err = capsys.readouterr()
         return exited.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys):
+    """Run a command (`tests/commands.py`) that must be refused: one line, on standard error alone."""
+
+    def run(*argv):
+        code, (out, err) = commands.main(*argv), capsys.readouterr()
+        assert (code, out) == (2, ""), err
+        assert err.count("\n") == 1, err
+        assert "Traceback" not in err
+        return err
 
     return run
 

@@ -1,0 +1,51 @@
+"""Every command that a user runs: those of `backproof`, and the modules for `python -m`; and their parsers."""
+
+import importlib
+import sys
+from unittest.mock import patch
+
+from tests.bad_input import ROOT
+
+from backproof.cli import main as backproof
+from backproof.cli.parser import Parser
+
+MODULES = (
+    "backproof.derivation.power", "benchmarks", "benchmarks.bare", "benchmarks.closed_form", "benchmarks.exponents",
+    "benchmarks.page", "benchmarks.parts", "benchmarks.scaling", "benchmarks.streaming", "benchmarks.table",
+)  # fmt: skip
+STUDIES = ("benchmarks.bare", "benchmarks.closed_form", "benchmarks.exponents", "benchmarks.parts")
+
+QUICK = ("conform", "--backend", "numpy", "--cells", "quick", "--model", "univariate")
+DESCEND = ("descend", "univariate", "--steps", "2")
+RIDGE = str(ROOT / "examples" / "derivations" / "ridge_regression.py")
+
+
+def main(*argv):
+    """The exit code of a command line, in this process; the name of a module stands for `python -m` it."""
+    name, *rest = map(str, argv)
+    if name not in MODULES:
+        try:
+            return backproof([name, *rest])
+        except SystemExit as ended:
+            return ended.code
+    try:
+        module = importlib.import_module(f"{name}.__main__")
+    except ModuleNotFoundError:
+        module = importlib.import_module(name)
+    return module.main(rest)
+
+
+def parsers():
+    """The parser of every command, by what its command line begins with."""
+    seen = []
+
+    def see(parser, *_):
+        seen.append(parser)
+        sys.exit(0)
+
+    with patch.object(Parser, "parse_args", see):
+        for name in ("backproof", *MODULES):
+            main(name)
+    whole, *modules = seen
+    (commands,) = (action.choices for action in whole._actions if action.dest == "==SUPPRESS==" and action.choices)
+    return {**commands, **dict(zip(MODULES, modules, strict=True))}
