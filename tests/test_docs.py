@@ -21,6 +21,7 @@ NOT_RUN = {
     "pytest *": "the tests themselves",
     "ruff *": "run by .ci/run",
     "mypy": "run by .ci/run",
+    "python tests/mutate.py *": "minutes: what it measured stands beside it",
     "bash .ci/run": "CI itself",
     "mkdocs serve": "never ends; .ci/run and tests/test_site.py build the site",
     "backproof conform": "the whole matrix: tests/test_matrix.py runs its cells",

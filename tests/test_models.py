@@ -1,5 +1,6 @@
 """The equations: shapes, dtypes, textbook values, tiles; and the checks that stand before them."""
 
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproof import MODELS, InputError
+from backproof import MODELS, InputError, Model
 from backproof.models import multivariate, sigmoid, two_layer_linear, two_layer_nonlinear, univariate
+from backproof.models.primitives import with_sigmoid
 
 FILES = [univariate, multivariate, two_layer_linear, two_layer_nonlinear]
 
@@ -39,6 +41,19 @@ def test_univariate_by_hand():
     x, y = np.array([[1.0, 2.0]]), np.array([[1.0, 5.0]])
     assert univariate.loss(np, x, y, 2.0, 0.5) == 1.25  # y_hat = 2.5, 4.5
     assert univariate.gradients(x, y, 2.0, 0.5) == {"w": 0.5, "b": 1.0}
+
+
+def test_the_sigmoid_network_by_hand():
+    """Z = log 3, 0; A = 3/4, 1/2; y_hat = 4, 3; residuals 1, -2."""
+    half = np.log(3.0) / 2
+    params = {"W1": np.array([[half]]), "b1": np.array([[half]]), "w2": np.array([[4.0]]), "b2": np.array(1.0)}
+    data = {"X": np.array([[1.0, -1.0]]), "y": np.array([[3.0, 5.0]])}
+    loss, gradients = MODELS["two_layer_nonlinear"].evaluate(params, data)
+    assert loss == pytest.approx(2.5)
+    # dy_hat = 1, -2; dZ = 4 dy_hat A (1 - A) = 3/4, -2
+    assert {name: g.item() for name, g in gradients.items()} == pytest.approx(
+        {"W1": 0.75 + 2, "b1": 0.75 - 2, "w2": 0.75 - 1, "b2": 1 - 2}
+    )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.__name__)
@@ -106,10 +121,30 @@ def test_sigmoid_far_out(dtype):
     np.testing.assert_allclose(value[2], np.exp(-30.0) / (1 + np.exp(-30.0)), rtol=1e-6)
 
 
+def test_a_namespace_keeps_its_sigmoid_unless_it_is_given_another():
+    stable = with_sigmoid(np)
+    assert stable.sigmoid(np.float64(-1000)) == 0  # warnings are errors
+    assert stable.exp is np.exp
+    assert with_sigmoid(stable) is stable
+    assert with_sigmoid(stable, np.tanh).sigmoid is np.tanh
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_the_derivation_runs_in_the_namespace_of_its_arrays(model):
+    seen = []
+    xp = with_sigmoid(np, lambda z: seen.append(z.shape) or sigmoid(z))
+    given_ = arrays(model)
+    gradients = model.gradients_in(xp, given_)
+    assert seen == ([(5, 7)] if model.name == "two_layer_nonlinear" else [])
+    for name, gradient in model.gradients(**given_).items():
+        np.testing.assert_array_equal(gradients[name], gradient)
+
+
 BAD = {
     "missing": (lambda a: a.pop("W1"), "parameter W1 is missing; it needs W1, b1, w2, b2"),
     "unknown": (lambda a: a.update(W3=a["W1"]), "there is no parameter W3; it takes W1, b1, w2, b2"),
     "rank": (lambda a: a.update(b1=a["b1"][:, 0]), r"b1 has shape \(5,\); it must be \(k, 1\)"),
+    "more axes": (lambda a: a.update(b2=np.ones((1, 5))), r"b2 has shape \(1, 5\); it must be \(\)$"),
     "size": (lambda a: a.update(w2=a["w2"][:, :4]), r"w2 has shape \(1, 4\); it must be \(1, k\), and k = 5 by W1"),
     "fixed": (lambda a: a.update(b1=np.ones((5, 2))), r"b1 has shape \(5, 2\); it must be \(k, 1\), and its axis 1"),
     "integers": (lambda a: a.update(b2=np.array(1)), "b2 is int64; give it as one of float64, float32, float16"),
@@ -131,9 +166,26 @@ def test_wrong_arrays_are_one_clear_error(case):
     assert "\n" not in str(caught.value)
 
 
+def test_a_shape_of_one_axis_is_written_as_python_writes_it():
+    model = Model("dot", {"a": "m", "b": "m"}, ("a",), lambda xp, a, b: (a * b).sum(), dict)
+    assert model.check({"a": np.ones(3)}, {"b": np.ones(3)}) == {"m": 3}
+    with pytest.raises(InputError, match=r"^dot: b has shape \(1, 3\); it must be \(m,\)$"):
+        model.check({"a": np.ones(3)}, {"b": np.ones((1, 3))})
+
+
+def test_a_model_is_equal_to_itself_alone_and_does_not_change():
+    """What is compiled for a model is kept with it as the key."""
+    one, other = Model.from_module(univariate), Model.from_module(univariate)
+    kept = {one: "compiled"}
+    assert (kept.get(one), kept.get(other)) == ("compiled", None)
+    with pytest.raises(FrozenInstanceError):
+        one.params = ("w",)
+
+
 def test_letters_are_ordered_and_shapes_read():
     model = MODELS["two_layer_linear"]
     assert model.letters == ("n", "m", "k")
     assert MODELS["univariate"].letters == ("m",)
+    assert Model("any", {"A": "z n 2", "B": "k a m"}, ("A",), len, dict).letters == ("n", "m", "k", "a", "z")
     assert model.data == ("X", "y")
     assert model.shape("b1", {"n": 2, "m": 3, "k": 4}) == (4, 1)

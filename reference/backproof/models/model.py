@@ -42,7 +42,7 @@ class Model:
 
     @property
     def letters(self) -> tuple[str, ...]:
-        """The dimension letters, alphabetically but for `m`, the examples, between `n` and `k`."""
+        """The dimension letters: `n`, `m` (the examples) and `k`, then any others alphabetically."""
         found = {axis for axes in self.shapes.values() for axis in axes.split() if not axis.isdigit()}
         return tuple(sorted(found, key=lambda letter: ("nmk".find(letter) % 4, letter)))
 

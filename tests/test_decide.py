@@ -1,0 +1,262 @@
+"""A cell's verdict from its backend's answers: what is asked, what of an answer fails, what is said of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backproof import MODELS
+from backproof.conformance import decide as deciding
+from backproof.conformance.cells import DISTINCT, LEARNING_RATE, STEPS, TRAJECTORY, Cell, Problem
+from backproof.conformance.decide import decide, tasks, truth
+from backproof.conformance.relations import RELATIONS
+from backproof.conformance.user_model import UserModel, key
+from backproof.conformance.verdict import Judgement, Verdict
+from backproof.conformance.worker import Failure, evaluate
+from backproof.truth.exact import Undecided
+from backproof_numpy import backend as NUMPY
+
+WRONG_BITS = "not deterministic: two runs on the same inputs differ"
+
+
+def cell(model="multivariate", regime="normal", dtype="float64", m=7, **options):
+    shape = {**DISTINCT, "m": m}
+    dims = tuple((letter, shape[letter]) for letter in MODELS[model].letters)
+    return Cell(Problem(model, dims, regime, dtype), "numpy", "reference", "cpu", **options)
+
+
+def answers(asked):
+    return [replace(evaluate(NUMPY, task), seconds=0.5) for task in tasks(asked)]
+
+
+def spoiled(answer, name, change, dtype=None):
+    """The answer with `change` made to the values of tensor `name`."""
+    values, had = answer.named[name]
+    tensor = (np.asarray(change(values)), dtype or had)
+    if name in ("loss", "output"):
+        return replace(answer, **{name: tensor})
+    return replace(answer, tensors=answer.tensors | {name: tensor})
+
+
+@pytest.mark.parametrize("regime", ["normal", "strided", TRAJECTORY, *RELATIONS])
+def test_right_answers_pass_and_the_report_holds_every_tensor(regime):
+    asked = cell("two_layer_nonlinear", regime)
+    told = answers(asked)
+    report = decide(asked, told)
+    assert (report.verdict, report.reason, report.precision) == (Verdict.PASS, None, None)
+    assert report.seconds == 0.5 * len(told)
+    gradients = {"dW1", "db1", "dw2", "db2"}
+    expected = {
+        TRAJECTORY: {"W1", "b1", "w2", "b2"},
+        "normal": gradients | {"loss", "output"},
+        "strided": gradients | {"loss", "output"},
+        "repeated": gradients | {"loss", "output"},
+    }.get(regime, gradients | {"loss"})  # the output of other examples is no relation's
+    assert set(report.tensors) == expected
+
+
+def test_what_is_asked():
+    (normal,), (strided,), (descent,) = (tasks(cell(regime=regime)) for regime in ("normal", "strided", TRAJECTORY))
+    assert (normal.layout, normal.steps, strided.layout) == ("normal", 0, "strided")
+    assert (descent.layout, descent.steps, descent.learning_rate) == ("normal", STEPS, LEARNING_RATE)
+    original, doubled = tasks(cell(regime="doubled"))
+    np.testing.assert_array_equal(doubled.arrays["w"], 2 * original.arrays["w"])
+    assert len(tasks(cell(regime="microbatches"))) == 3
+
+
+def test_the_worst_tensor_is_the_cells_verdict_and_named():
+    asked = cell()
+    (answer,) = answers(asked)
+    report = decide(asked, [spoiled(answer, "w", np.negative)])
+    assert report.verdict is Verdict.FAIL
+    assert report.reason == f"dw: {report.gradients['w'].reason}"
+    assert report.gradients["b"].verdict is report.loss.verdict is report.output.verdict is Verdict.PASS
+    assert report.precision is None  # a sign is no precision
+    j = report.gradients["w"]
+    assert report.worst == j.error / j.bound > 1e6
+
+
+def test_the_worst_ratio_leaves_out_what_has_no_error_or_bound():
+    exact = Judgement(Verdict.PASS, error=0.0, bound=0.0)
+    report = decide(cell(), [Failure("gone")])
+    assert report.worst is None
+    told = replace(
+        report, gradients={"w": exact, "b": Judgement(Verdict.PASS, error=1.0, bound=4.0)}, loss=Judgement("pass")
+    )
+    assert told.worst == 0.25
+
+
+def test_an_answer_that_failed_is_an_error_with_its_reason():
+    asked = cell(regime="repeated")
+    report = decide(asked, [answers(asked)[0], Failure("it crashed")])
+    assert (report.verdict, report.reason, report.tensors) == (Verdict.ERROR, "it crashed", {})
+
+
+def test_without_a_truth_nothing_is_decided(monkeypatch):
+    def undecided(*_):
+        raise Undecided("a tie")
+
+    monkeypatch.setattr(deciding, "truth", undecided)
+    report = decide(cell(), answers(cell()))
+    assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, "no truth: a tie")
+
+
+@pytest.mark.parametrize(
+    ("regime", "change", "said", "named"),
+    [
+        ("normal", lambda a: a.tensors.pop("w"), "no gradient of w", {"dw"}),
+        (TRAJECTORY, lambda a: a.tensors.pop("w"), "no gradient of w", {"dw"}),
+        ("normal", lambda a: a.tensors.update(v=a.tensors["w"]), "v is no parameter", {"dv"}),
+        ("normal", lambda a: a.tensors.update(y_hat=a.output), "y_hat is no parameter", {"dy_hat"}),
+        (
+            "normal",
+            lambda a: a.tensors.update(v=a.tensors.pop("w")),
+            "no gradient of w, v is no parameter",
+            {"dw", "dv"},
+        ),
+        ("normal", lambda a: vars(a).update(loss=None), "no loss", {"loss"}),
+        ("normal", lambda a: vars(a).update(output=None), "no output", {"output"}),
+    ],
+)
+def test_tensors_that_are_missing_or_too_many_fail_and_are_named(regime, change, said, named):
+    asked = cell(regime=regime)
+    (answer,) = answers(asked)
+    change(answer)
+    report = decide(asked, [answer])
+    assert (report.verdict, report.reason, report.seconds) == (Verdict.FAIL, said, 0.5)
+    assert set(report.tensors) == named
+    assert {(j.verdict, j.diagnosis.kind) for j in report.tensors.values()} == {(Verdict.FAIL, "key")}
+
+
+def test_every_answer_to_a_relation_needs_its_tensors():
+    asked = cell(regime="doubled")
+    original, changed = answers(asked)
+    del changed.tensors["b"]
+    assert decide(asked, [original, changed]).reason == "no gradient of b"
+
+
+def of_file(taps, by_hand=False, regime="normal"):
+    """A cell of a user's file, whose gradients may come with those of its taps, and an answer to it."""
+    plain = cell()
+    arrays, dims = tasks(plain)[0].arrays, plain.problem.dims
+    model = MODELS["multivariate"]
+
+    def loss(xp, tap, **given):
+        return model.loss(xp, **given, tap=lambda name, value: tap(name, value) if name in taps else value)
+
+    file = UserModel(
+        "f.py",
+        "",
+        replace(model, loss=loss),
+        [dict(dims)],
+        frozenset(),
+        frozenset(taps),
+        {(key(dict(dims)), "normal"): arrays},
+    )
+    return replace(plain, problem=replace(plain.problem, file=file, regime=regime), by_hand=by_hand)
+
+
+def test_a_file_may_answer_with_its_taps_and_needs_no_output_without_y_hat():
+    (answer,) = answers(cell())
+    tapped = replace(answer, tensors=answer.tensors | {"y_hat": answer.output})
+    assert decide(of_file({"y_hat"}), [tapped]).verdict is Verdict.PASS
+    silent = replace(answer, output=None)
+    assert decide(of_file({"y_hat"}), [silent]).reason == "no output"
+    assert decide(of_file(set()), [silent]).verdict is Verdict.PASS
+    assert decide(of_file(set()), [tapped]).reason == "y_hat is no parameter"
+    assert tasks(of_file(set()))[0].file == "f.py"
+
+
+@pytest.mark.parametrize("regime", ["normal", TRAJECTORY])
+def test_gradients_by_hand_are_weighed_and_no_others(monkeypatch, regime):
+    def rounding(problem, judged):
+        return {name: replace(j, verdict=Verdict.INCONCLUSIVE, reason="rounding") for name, j in judged.items()}
+
+    monkeypatch.setattr(deciding, "weighed", rounding)
+    for by_hand, verdict in ((True, Verdict.INCONCLUSIVE), (False, Verdict.PASS)):
+        asked = cell(regime=regime, by_hand=by_hand)
+        assert decide(asked, answers(asked)).verdict is verdict
+
+
+def test_a_lower_dtype_is_named_and_a_higher_one_is_only_wrong():
+    asked = cell()
+    (answer,) = answers(asked)
+    lower = spoiled(answer, "w", np.float16, "float16")
+    report = decide(asked, [spoiled(lower, "b", np.float32, "float32")])
+    assert report.precision == "float16, where float64 was asked for (is it switched off?)"
+    assert report.gradients["w"].diagnosis.kind == report.gradients["b"].diagnosis.kind == "dtype"
+    asked = cell(dtype="float32")
+    (answer,) = answers(asked)
+    report = decide(asked, [spoiled(answer, "w", np.float64, "float64")])
+    assert (report.verdict, report.precision) == (Verdict.FAIL, None)
+    unknown = decide(asked, [spoiled(answer, "w", np.asarray, "float8")])
+    assert (unknown.verdict, unknown.precision) == (Verdict.FAIL, None)
+
+
+def test_a_precision_that_explains_the_errors_is_named_with_the_settings_in_force():
+    """float64 was asked for and everything was computed in float32."""
+    asked, narrow = cell(), cell(dtype="float32")
+    (answer,) = answers(narrow)
+    wide = replace(tasks(narrow)[0], arrays=tasks(asked)[0].arrays)
+    answer = evaluate(NUMPY, wide)
+    values = {name: (v.astype("float64"), "float64") for name, (v, _) in answer.named.items()}
+    loss, output = values.pop("loss"), values.pop("output")
+    said = "24 significand bits: float32 (is float64 switched off?), where 53 were asked for"
+    for settings, force in (({}, ""), ({"x64": "off", "tf32": "on"}, " (in force: x64 off, tf32 on)")):
+        report = decide(asked, [replace(answer, loss=loss, output=output, tensors=values, settings=settings)])
+        assert report.precision == said + force
+        assert {j.verdict for j in report.tensors.values()} == {Verdict.FAIL}
+        assert report.reason == f"loss: {said}{force}"
+
+
+def test_between_the_bounds_without_a_precision_to_explain_it_stays_inconclusive():
+    asked = cell(m=509)  # of few roundings both bounds are the same
+    (answer,) = answers(asked)
+    quantity = truth(asked.problem).gradients["b"]
+    off = float(quantity.likely + quantity.rigorous) / 2
+    report = decide(asked, [spoiled(answer, "b", lambda b: float(quantity.value.item()) + off)])
+    assert (report.verdict, report.precision) == (Verdict.INCONCLUSIVE, None)
+    assert "independent rounding" in report.reason
+    assert report.gradients["w"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("name", ["loss", "w", "b"])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_relation_fails_where_either_side_breaks_it(which, name):
+    asked = cell(regime="microbatches")
+    told = answers(asked)
+    told[which] = spoiled(told[which], name, lambda values: 1.01 * values)
+    report = decide(asked, told)
+    assert report.verdict is Verdict.FAIL
+    assert [n for n, j in report.tensors.items() if j.verdict is not Verdict.PASS] == [
+        name if name == "loss" else f"d{name}"
+    ]
+
+
+def test_the_bounds_of_a_relation_are_those_of_both_sides_together():
+    asked = cell(regime="doubled")
+    original, changed = answers(asked)
+    report = decide(asked, [original, changed])
+    plain = decide(cell(), [original]).gradients["b"]
+    # At doubled inputs the gradient of b is twice as large, and so is its bound; halved on the way back, it is equal.
+    assert report.gradients["b"].bound == pytest.approx(2 * plain.bound, rel=1e-6)
+    assert report.gradients["b"].rigorous_bound == pytest.approx(2 * plain.rigorous_bound, rel=1e-6)
+
+
+def test_an_ill_formed_answer_to_a_relation_fails_whichever_side_it_is_on():
+    asked = cell(regime="doubled")
+    for which in (0, 1):
+        told = answers(asked)
+        told[which] = spoiled(told[which], "w", np.ravel)
+        report = decide(asked, told)
+        assert report.verdict is Verdict.FAIL
+        assert report.gradients["w"].diagnosis.kind == "shape"
+        assert report.gradients["b"].verdict is Verdict.PASS
+
+
+def test_other_bits_at_the_same_inputs_are_reported_and_do_not_fail():
+    asked = cell(regime="repeated")
+    first, second = answers(asked)
+    report = decide(asked, [first, spoiled(second, "w", lambda w: np.nextafter(w, 9))])
+    assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, f"dw: {WRONG_BITS}")
+    assert {n for n, j in report.tensors.items() if j.verdict is Verdict.PASS} == {"loss", "output", "db"}
