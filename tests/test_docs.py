@@ -66,13 +66,19 @@ def test_commands_parse(place, command, monkeypatch, capsys):
         assert why_not(command), f"{place}: no command of ours; say in NOT_RUN why it is not run"
         return
     module, arguments = command.module
-    parse = argparse.ArgumentParser.parse_args
+    parse, parsing = argparse.ArgumentParser.parse_known_args, []  # which parse_args calls, and a command's own parser
 
     def parse_only(self, *given, **named):
-        parse(self, *given, **named)
+        parsing.append(self)
+        found, unknown = parse(self, *given, **named)
+        parsing.remove(self)
+        if parsing:
+            return found, unknown
+        if unknown:
+            self.error(f"unrecognized arguments: {unknown}")
         raise Parsed
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", parse_only)
     monkeypatch.setattr(sys, "argv", [module, *arguments])
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
