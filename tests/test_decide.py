@@ -9,10 +9,10 @@ from backproof import MODELS
 from backproof.conformance import decide as deciding
 from backproof.conformance.cells import DISTINCT, LEARNING_RATE, STEPS, TRAJECTORY, Cell, Problem
 from backproof.conformance.decide import decide, tasks, truth
+from backproof.conformance.evaluation import Failure, evaluate
 from backproof.conformance.relations import RELATIONS
 from backproof.conformance.user_model import UserModel, key
 from backproof.conformance.verdict import Judgement, Verdict
-from backproof.conformance.worker import Failure, evaluate
 from backproof.truth.exact import Undecided
 from backproof_numpy import backend as NUMPY
 
