@@ -57,6 +57,7 @@ def test_right_answers_pass_and_the_report_holds_every_tensor(regime):
 
 def test_what_is_asked():
     (normal,), (strided,), (descent,) = (tasks(cell(regime=regime)) for regime in ("normal", "strided", TRAJECTORY))
+    assert truth(cell().problem) is truth(cell().problem)  # the cells of a problem share it
     assert (normal.layout, normal.steps, strided.layout) == ("normal", 0, "strided")
     assert (descent.layout, descent.steps, descent.learning_rate) == ("normal", STEPS, LEARNING_RATE)
     original, doubled = tasks(cell(regime="doubled"))
@@ -116,6 +117,7 @@ def test_without_a_truth_nothing_is_decided(monkeypatch):
         ),
         ("normal", lambda a: vars(a).update(loss=None), "no loss", {"loss"}),
         ("normal", lambda a: vars(a).update(output=None), "no output", {"output"}),
+        ("transposed", lambda a: vars(a).update(output=None), "no output", {"output"}),
     ],
 )
 def test_tensors_that_are_missing_or_too_many_fail_and_are_named(regime, change, said, named):
@@ -209,6 +211,18 @@ def test_a_precision_that_explains_the_errors_is_named_with_the_settings_in_forc
         assert report.reason == f"loss: {said}{force}"
 
 
+def test_a_tensor_within_its_bounds_is_not_counted_to_a_lower_precision():
+    asked, narrow = cell(), cell(dtype="float32")
+    (answer,) = answers(asked)
+    lower = evaluate(NUMPY, replace(tasks(narrow)[0], arrays=tasks(asked)[0].arrays))
+    for name in ("loss", "output", "w"):
+        answer = spoiled(answer, name, lambda _, name=name: lower.named[name][0].astype("float64"))
+    report = decide(asked, [answer])
+    assert report.precision.startswith("24 significand bits")
+    assert {name for name, j in report.tensors.items() if j.verdict is Verdict.FAIL} == {"loss", "output", "dw"}
+    assert (report.gradients["b"].verdict, report.gradients["b"].reason) == (Verdict.PASS, None)
+
+
 def test_between_the_bounds_without_a_precision_to_explain_it_stays_inconclusive():
     asked = cell(m=509)  # of few roundings both bounds are the same
     (answer,) = answers(asked)
@@ -237,6 +251,7 @@ def test_the_bounds_of_a_relation_are_those_of_both_sides_together():
     asked = cell(regime="doubled")
     original, changed = answers(asked)
     report = decide(asked, [original, changed])
+    assert float(report.gradients["b"].expected_radius) < 1e-50  # what the way back rounds is no error of theirs
     plain = decide(cell(), [original]).gradients["b"]
     # At doubled inputs the gradient of b is twice as large, and so is its bound; halved on the way back, it is equal.
     assert report.gradients["b"].bound == pytest.approx(2 * plain.bound, rel=1e-6)
@@ -257,6 +272,8 @@ def test_an_ill_formed_answer_to_a_relation_fails_whichever_side_it_is_on():
 def test_other_bits_at_the_same_inputs_are_reported_and_do_not_fail():
     asked = cell(regime="repeated")
     first, second = answers(asked)
-    report = decide(asked, [first, spoiled(second, "w", lambda w: np.nextafter(w, 9))])
+    other = spoiled(second, "w", lambda w: np.nextafter(w, 9))
+    assert decide(asked, [other, first]).verdict is Verdict.INCONCLUSIVE
+    report = decide(asked, [first, other])
     assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, f"dw: {WRONG_BITS}")
     assert {n for n, j in report.tensors.items() if j.verdict is Verdict.PASS} == {"loss", "output", "db"}

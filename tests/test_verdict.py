@@ -5,6 +5,7 @@ import pytest
 from flint import arb
 
 from backproof.conformance.verdict import Verdict, judge
+from backproof.truth.exact import precision
 from backproof.truth.quantities import Quantity
 
 
@@ -44,6 +45,48 @@ def test_between_the_bounds_is_inconclusive_and_beyond_both_fails():
     assert beyond.worst_index == (0, 1)
 
 
+def test_an_error_as_large_as_its_bound_is_within_it():
+    likely, rigorous = 2.0**-10, 2.0**-8
+    truth = quantity([[1.0, -2.0]], likely, rigorous)
+    errors = {likely: Verdict.PASS, 1.5 * likely: Verdict.INCONCLUSIVE, rigorous: Verdict.INCONCLUSIVE}
+    for error, verdict in (errors | {1.5 * rigorous: Verdict.FAIL}).items():
+        assert judged([[1.0 + error, -2.0]], truth).verdict is verdict
+        assert judged([[1.0, -2.0 - error]], truth).verdict is verdict
+
+
+def test_components_without_an_error_are_not_the_worst():
+    assert judged([[1.0, -2.001]]).worst_index == (0, 1)
+    assert judged([[1.001, -2.0]]).worst_index == (0, 0)
+    unbounded_first = Quantity(TRUTH.value, np.array([[np.inf, 0.01]]), np.array([[np.inf, 0.1]]))
+    judgement = judged([[5.0, -2.0]], unbounded_first)
+    assert (judgement.verdict, judgement.worst_index, judgement.error) == (Verdict.PASS, (0, 1), 0)
+
+
+def test_the_truth_is_told_with_the_digits_and_the_radius_it_is_known_to():
+    with precision(192):
+        third = Quantity(np.array(arb(1) / 3, object), np.array(1e-9), np.array(1e-9))
+    judgement = judged(1 / 3, third)
+    assert judgement.expected == "0." + 25 * "3"
+    assert 0 < float(judgement.expected_radius) < 1e-57
+    assert len(judgement.expected_radius.partition("e")[0]) == len("1.23")
+
+
+def test_resolved_is_the_share_of_components_that_show_a_fault_of_half_their_size():
+    truth = Quantity(quantity([4.0, 1.0, 1.0, 0.0], 0, 0).value, np.full(4, 0.25), np.full(4, 0.25))
+    truth.likely[2] = 1.0  # resolutions: 1/8; 1/2, which is none; 2; none at all of zero
+    judgement = judged([4.0, 1.0, 1.0, 0.0], truth)
+    assert (judgement.verdict, judgement.resolution, judgement.resolved) == (Verdict.PASS, 0.125, 0.25)
+
+
+def test_an_answer_that_is_rightly_not_finite_passes_and_resolves_nothing():
+    lost = Quantity(np.array([[arb("nan"), arb("nan")]], object), np.full((1, 2), np.inf), np.full((1, 2), np.inf))
+    judgement = judged([[np.nan, np.inf]], lost)
+    assert (judgement.verdict, judgement.resolved, judgement.reason) == (Verdict.PASS, 0.0, None)
+    judgement = judged([[np.nan, 3.0]], lost)
+    assert (judgement.verdict, judgement.worst_index) == (Verdict.FAIL, (0, 1))
+    assert "vanished from 1 of 2 components" in judgement.reason
+
+
 def test_a_failure_is_shown_at_the_component_that_fails():
     truth = Quantity(TRUTH.value, np.array([[0.0001, 0.01]]), np.array([[10.0, 0.1]]))
     judgement = judged([[1.5, -2.2]], truth)  # the first is far over likely, the second alone over rigorous
@@ -64,7 +107,9 @@ def test_one_resolving_component_is_enough():
 
 
 def test_without_a_bound_nothing_is_decided_but_bounded_neighbours_are():
-    assert judged([[1.0, -2.0]], quantity([[1.0, -2.0]], np.inf, np.inf)).verdict is Verdict.INCONCLUSIVE
+    judgement = judged([[1.0, -2.0]], quantity([[1.0, -2.0]], np.inf, np.inf))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reason == "no bound: float64 may overflow or lose every digit here"
     mixed = Quantity(TRUTH.value, np.array([[np.inf, 0.01]]), np.array([[np.inf, 0.1]]))
     assert judged([[np.nan, -2.0]], mixed).verdict is Verdict.PASS
     assert judged([[np.nan, 2.0]], mixed).verdict is Verdict.FAIL
@@ -74,6 +119,7 @@ def test_without_a_bound_nothing_is_decided_but_bounded_neighbours_are():
     ("values", "dtype", "kind"),
     [
         ([1.0, -2.0], "float64", "shape"),
+        ([[1.0]], "float64", "shape"),
         ([[1.0], [-2.0]], "float64", "shape"),  # would broadcast
         ([[1.0, -2.0]], "float32", "dtype"),
         ([[1.0, np.nan]], "float64", "not-finite"),

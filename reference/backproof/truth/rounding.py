@@ -64,7 +64,8 @@ class RoundingErrors(Sums):
             carried = ea @ b.size + a.size @ eb + ea @ eb
             (peak, divided), (factor, divisor) = a.factors, b.factors
             peak, divided = peak * factor, divided * divisor
-            carried = carried + self.law(1, self.fmt.u) * total + inner * self.fmt.tiny * peak
+            own = self.law(1, self.fmt.u) * total + inner * self.fmt.tiny * peak
+            carried, total = carried + own, total + own
             if self.products is not None:
                 carried = carried + rigorous(inner, 2 * self.fmt.u) * total
         return Sum(self.upper(node), carried, total, inner, peak, divided)
