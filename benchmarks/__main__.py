@@ -31,7 +31,11 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--model", action="append", default=[], help="a model, or a derivation's FILE.py (default: all four)"
+        "--model",
+        action="append",
+        default=[],
+        metavar="M|FILE.py",
+        help="a model, or a derivation's FILE.py (default: all four)",
     )
     parser.add_argument("--series", action="append", default=[], help="a series as backend:name (default: all)")
     parser.add_argument("--dtype", action="append", default=[], help="float32 or float64 (default: both)")
@@ -54,7 +58,7 @@ def _run(options: argparse.Namespace) -> int:
         from backproof.report.render import needed
 
         needed(options.html)
-    if options.plots:
+    if options.plots is not None:
         from benchmarks import plots
 
         plots.check(options.plots)

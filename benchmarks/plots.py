@@ -17,20 +17,29 @@ MARKS = {"numpy": "o", "numba": "P", "jax": "s", "torch": "^"}
 def check(folder: str) -> None:
     """InputError where matplotlib is missing or the folder cannot be made; asked before long work."""
     needed()
+    if not folder:
+        raise InputError("--plots is empty; name a folder")
+    path = Path(folder)
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            check_writable(*(str(path / f"{name}.png") for name in PLOTS))
+        else:
+            path.stat()
+    except FileNotFoundError:
+        nearest = next(parent for parent in path.absolute().parents if parent.exists())
+        check_writable(str(nearest / path.name))
     except OSError as error:
         raise InputError(f"--plots {folder} cannot be made: {error.strerror}; name another folder") from None
-    check_writable(*(str(Path(folder) / f"{name}.png") for name in PLOTS))
 
 
 def draw(result: Mapping[str, Any], folder: str) -> None:
-    """time.png, roofline.png and efficiency.png in `folder`."""
+    """time.png, roofline.png and efficiency.png in `folder`, which is made."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    Path(folder).mkdir(parents=True, exist_ok=True)
     timed = [r for r in result["results"] if r["verified"]]
     for name, plot in PLOTS.items():
         figure, axes = pyplot.subplots(figsize=(10, 6))

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof import pictures
 from backproof.cli.ending import ended
 from backproof.cli.parser import Parser
 from backproof.conformance.registry import load
@@ -24,7 +25,7 @@ from backproof.descent.parameters import draw
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.models import MODELS
-from backproof.scale.launch import environment, free_port
+from backproof.scale.launch import environment, free_port, place
 from backproof_numpy.tiles import cores
 from benchmarks import scaling_plot
 from benchmarks.environment import processor
@@ -48,10 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         arguments = parser.parse_args(argv)
-        if arguments.rank_of:
+        if arguments.rank_of is not None:
             _rank(arguments.rank_of)
             return 0
         check_writable(arguments.json, arguments.out)
+        if arguments.out is not None:
+            pictures.needed(arguments.out)
+        for backend in arguments.backend or ["torch"]:
+            load(backend)
         told = {"environment": _environment(), "backends": {}}
         for backend in arguments.backend or ["torch"]:
             runs = [_together(backend, ranks) for ranks in RANKS]
@@ -88,13 +93,17 @@ def _together(backend: str, ranks: int) -> dict[str, Any]:
     if processes[0].returncode:
         raise InputError(f"{backend}, {ranks} ranks: {err.decode(errors='replace').strip()[-300:]}")
     found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    if found["ranks"] != ranks:
+        raise InputError(f"--backend is {backend}, which offers no ranks; torch and jax do")
     return found
 
 
 def _rank(backend: str) -> None:
     """One rank: on a core of its own, as far as there are so many."""
-    place, mine = int(os.environ["RANK"]), sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {mine[place % len(mine)]})
+    rank, mine = place(), sorted(os.sched_getaffinity(0))
+    if rank is None:
+        raise InputError("--rank-of is for the ranks that this command starts; give --backend")
+    os.sched_setaffinity(0, {mine[rank[0] % len(mine)]})
     ranks = load(backend).join("cpu", SECONDS)  # type: ignore[attr-defined]
     params = draw(MODEL, {"n": N, "m": FEW, "k": K}, np.random.default_rng(0))
     told: dict[str, Any] = {"ranks": ranks.ranks, "cores": len(mine), "oversubscribed": ranks.ranks > len(mine)}

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
+from backproof.cli.parser import Parser, positive
+from backproof.conformance.registry import load
 from backproof.descent.parameters import draw
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
@@ -39,14 +40,15 @@ FEATURES, HIDDEN = 8, 8
 ROUNDS = 3  # of timed calls, the median of which counts
 CHUNK = 2**22  # bytes read at once where the page cache is measured
 WRITTEN = 2**20  # values written at once
+LEAST = 1e-3  # GB
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, or 2 where the input or the environment is at fault."""
     parser = Parser(prog="python -m benchmarks.streaming", description=__doc__.split("\n")[0], allow_abbrev=False)
-    parser.add_argument("--size", type=float, action="append", help="GB of data (default: 1, 2, 4 and 8)")
-    parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data is written")
-    parser.add_argument("--steps", type=int, default=5, help="steps of a timed call (default: 5)")
+    parser.add_argument("--size", type=float, action="append", metavar="GB", help="of data (default: 1, 2, 4 and 8)")
+    parser.add_argument("--folder", metavar="FOLDER", default=tempfile.gettempdir(), help="where the data is written")
+    parser.add_argument("--steps", type=positive, default=5, help="steps of a timed call (default: 5)")
     parser.add_argument("--model", default="multivariate", choices=["multivariate", "two_layer_nonlinear"])
     backend = "numba" if find_spec("numba") else "numpy"
     parser.add_argument("--backend", default=backend, help=f"what descends, alone (default: {backend})")
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         arguments = parser.parse_args(argv)
-        if arguments.watch:
+        if arguments.watch is not None:
             print(json.dumps(watched(arguments.watch, arguments.model, arguments.steps, arguments.backend)))
         else:
             _compare(arguments)
@@ -66,6 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _compare(arguments: argparse.Namespace) -> None:
     check_writable(arguments.json)
+    if not arguments.folder:
+        raise InputError("--folder is empty; name a folder")
+    check_writable(str(Path(arguments.folder, "data.npy")))
+    for size in arguments.size or ():
+        if not LEAST <= size < float("inf"):
+            raise InputError(f"--size is {size}; it must be a number of GB, {LEAST:g} or more")
+    load(arguments.backend)
     results = []
     for size in arguments.size or [1, 2, 4, 8]:
         with _file(arguments.folder, int(size * 1e9)) as file:

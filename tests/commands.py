@@ -17,6 +17,7 @@ STUDIES = ("benchmarks.bare", "benchmarks.closed_form", "benchmarks.exponents", 
 
 QUICK = ("conform", "--backend", "numpy", "--cells", "quick", "--model", "univariate")
 DESCEND = ("descend", "univariate", "--steps", "2")
+RESULT = str(next((ROOT / "benchmarks" / "results").glob("*-goals-univariate.json")))
 RIDGE = str(ROOT / "examples" / "derivations" / "ridge_regression.py")
 
 
@@ -35,6 +36,11 @@ def main(*argv):
     return module.main(rest)
 
 
+def with_file(argv, path):
+    """A command line in which "@" stands for a file."""
+    return [path if word == "@" else word for word in argv]
+
+
 def parsers():
     """The parser of every command, by what its command line begins with."""
     seen = []
@@ -43,9 +49,9 @@ def parsers():
         seen.append(parser)
         sys.exit(0)
 
-    with patch.object(Parser, "parse_args", see):
+    with patch.object(Parser, "parse_known_args", see):
         for name in ("backproof", *MODULES):
             main(name)
     whole, *modules = seen
-    (commands,) = (action.choices for action in whole._actions if action.dest == "==SUPPRESS==" and action.choices)
+    (commands,) = (action.choices for action in whole._actions if isinstance(action.choices, dict))
     return {**commands, **dict(zip(MODULES, modules, strict=True))}

@@ -5,38 +5,54 @@ import json
 
 import pytest
 from tests.bad_input import listing, no_results, result_of, unreadable
-from tests.commands import QUICK
+from tests.commands import DESCEND, QUICK, with_file
 
-READERS = {  # what reads a file, and its suffix
-    "check": (("check",), ".py"),
-    "conform --model": ((*QUICK[:-2], "--model"), ".py"),
-    "conform --resume": ((*QUICK, "--resume"), ".json"),
-    "conform --known-failures": ((*QUICK, "--known-failures"), ".txt"),
-    "descend --data csv": (("descend", "univariate", "--data"), ".csv"),
-    "descend --data npz": (("descend", "univariate", "--data"), ".npz"),
-    "benchmarks.table": (("benchmarks.table",), ".json"),
-    "power": (("backproof.derivation.power",), ".py"),
+READERS = {  # what reads a file: the command line, "@" being the file, and its suffix
+    "check FILE.py": (("check", "@"), ".py"),
+    "conform --model": ((*QUICK[:-2], "--model", "@"), ".py"),
+    "conform --resume": ((*QUICK, "--resume", "@"), ".json"),
+    "conform --baseline": ((*QUICK, "--baseline", "@"), ".json"),
+    "conform --known-failures": ((*QUICK, "--known-failures", "@"), ".txt"),
+    "descend --data csv": (("descend", "univariate", "--data", "@"), ".csv"),
+    "descend --data npz": (("descend", "univariate", "--data", "@"), ".npz"),
+    "descend --data npy": (("descend", "univariate", "--data", "@"), ".npy"),
+    "descend --data parquet": (("descend", "univariate", "--data", "@"), ".parquet"),
+    "descend --checkpoint": ((*DESCEND, "--checkpoint", "@"), ".safetensors"),
+    "backproof.derivation.power FILE.py": (("backproof.derivation.power", "@"), ".py"),
+    "benchmarks --model": (("benchmarks", "--model", "@"), ".py"),
+    "benchmarks.page FILE": (("benchmarks.page", "@", "page.html"), ".json"),
+    "benchmarks.streaming --watch": (("benchmarks.streaming", "--watch", "@"), ".npy"),
+    "benchmarks.table FILE": (("benchmarks.table", "@"), ".json"),
 }
+MAY_BE_MISSING = ("descend --checkpoint",)
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_file_that_cannot_be_read_is_refused(reader, refused, tmp_path):
+def test_a_file_that_cannot_be_read_is_refused(reader, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     argv, suffix = READERS[reader]
     paths = unreadable(tmp_path, suffix)
+    if reader in MAY_BE_MISSING:
+        del paths["missing"]
     before = listing(tmp_path)
     for path in paths.values():
-        assert path in refused(*argv, path)
+        assert path in refused(*with_file(argv, path))
     assert listing(tmp_path) == before
 
 
-@pytest.mark.parametrize("what", no_results())
-@pytest.mark.parametrize("argv", [(*QUICK, "--resume"), ("benchmarks.table",)], ids=["resume", "table"])
-def test_what_is_no_result_is_refused(argv, what, refused, tmp_path):
-    (tmp_path / "r.json").write_text(no_results()[what])
-    assert "is no result of" in refused(*argv, tmp_path / "r.json")
+RESULTS = [name for name, (_, suffix) in READERS.items() if suffix == ".json"]
 
 
-SPOILT = {  # of a good result to resume: what is put in its place
+@pytest.mark.parametrize("reader", RESULTS)
+def test_what_is_no_result_is_refused(reader, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in no_results().values():
+        (tmp_path / "r.json").write_text(text)
+        assert "r.json is no result of" in refused(*with_file(READERS[reader][0], "r.json"))
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+
+
+SPOILT = {  # of a good result: what is put in its place
     "an error that is no number": ("error", "large"),
     "an error beyond float64": ("error", 10**400),
     "an index of text": ("worst_index", ["a"]),
@@ -51,4 +67,5 @@ def test_a_spoilt_result_is_no_result(backproof, refused, tmp_path):
         result = copy.deepcopy(good)
         next(iter(result["cells"][0]["gradients"].values()))[key] = value
         (tmp_path / "spoilt.json").write_text(json.dumps(result))
-        assert "is no result of" in refused(*QUICK, "--dtype", "float64", "--resume", tmp_path / "spoilt.json")
+        for option in ("--resume", "--baseline") if key in ("error", "bound") else ("--resume",):  # drift takes ratios
+            assert "is no result of" in refused(*QUICK, "--dtype", "float64", option, tmp_path / "spoilt.json")

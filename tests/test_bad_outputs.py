@@ -1,46 +1,79 @@
 """Places that cannot be written: refused before any work, and nothing is left half-written."""
 
+import subprocess
+from multiprocessing.process import BaseProcess
+
 import pytest
 from tests.bad_input import listing, run, unwritable
-from tests.commands import DESCEND, QUICK, RIDGE, STUDIES
+from tests.commands import DESCEND, QUICK, RESULT, RIDGE, STUDIES, with_file
 
-from backproof.conformance.worker import Worker
-
-WRITERS = {  # what writes a file, and its suffix where that matters
-    "conform --json": ((*QUICK, "--json"), ""),
-    "conform --junit": ((*QUICK, "--junit"), ""),
-    "conform --html": ((*QUICK, "--html"), ".html"),
-    "explain --html": (("explain", "univariate", "--html"), ".html"),
-    "check --json": (("check", RIDGE, "--json"), ""),
-    "prove --json": (("prove", "univariate", "--json"), ""),
-    "prove --latex": (("prove", "univariate", "--latex"), ""),
-    "prove --markdown": (("prove", "univariate", "--markdown"), ""),
-    "explain --json": (("explain", "univariate", "--json"), ""),
-    "descend --json": ((*DESCEND, "--json"), ""),
-    "descend --out": ((*DESCEND, "--out"), ".svg"),
-    "backends --json": (("backends", "--json"), ""),
-    "benchmarks --json": (("benchmarks", "--json"), ""),
-    **{f"{name} --plot": ((name, "--plot"), ".png") for name in STUDIES},
-    **{f"{name} --json": ((name, "--json"), "") for name in STUDIES},
+WRITERS = {  # what writes a file: the command line, "@" being the file, and its suffix where that matters
+    "conform --json": ((*QUICK, "--json", "@"), ""),
+    "conform --junit": ((*QUICK, "--junit", "@"), ""),
+    "conform --html": ((*QUICK, "--html", "@"), ".html"),
+    "conform --capabilities": ((*QUICK, "--capabilities", "@"), ".md"),
+    "check --json": (("check", RIDGE, "--json", "@"), ""),
+    "prove --json": (("prove", "univariate", "--json", "@"), ""),
+    "prove --latex": (("prove", "univariate", "--latex", "@"), ""),
+    "prove --markdown": (("prove", "univariate", "--markdown", "@"), ""),
+    "explain --json": (("explain", "univariate", "--json", "@"), ""),
+    "explain --html": (("explain", "univariate", "--html", "@"), ".html"),
+    "descend --json": ((*DESCEND, "--json", "@"), ""),
+    "descend --out": ((*DESCEND, "--out", "@"), ".svg"),
+    "descend --checkpoint": ((*DESCEND, "--checkpoint", "@"), ""),
+    "backends --json": (("backends", "--json", "@"), ""),
+    "benchmarks --json": (("benchmarks", "--json", "@"), ""),
+    "benchmarks --html": (("benchmarks", "--html", "@"), ".html"),
+    "benchmarks.page PAGE": (("benchmarks.page", RESULT, "@"), ".html"),
+    "benchmarks.scaling --json": (("benchmarks.scaling", "--json", "@"), ""),
+    "benchmarks.scaling --out": (("benchmarks.scaling", "--out", "@"), ".svg"),
+    "benchmarks.streaming --json": (("benchmarks.streaming", "--json", "@"), ""),
+    **{f"{name} --json": ((name, "--json", "@"), "") for name in STUDIES},
+    **{f"{name} --plot": ((name, "--plot", "@"), ".png") for name in STUDIES},
 }
 
 
+@pytest.fixture
+def no_process(monkeypatch):
+    """Work is done in processes of its own; none is started."""
+    for kind, start in ((BaseProcess, "start"), (subprocess.Popen, "__init__")):
+        monkeypatch.setattr(kind, start, lambda *_, **__: pytest.fail("a process was started"))
+
+
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_place_that_cannot_be_written_is_refused_before_any_work(writer, refused, tmp_path, monkeypatch):
-    monkeypatch.setattr(Worker, "start", lambda self: pytest.fail("a backend was started"))
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(writer, refused, tmp_path, no_process):
     argv, suffix = WRITERS[writer]
     places = unwritable(tmp_path, suffix)
     before = listing(tmp_path)
     for place in places.values():
-        refused(*argv, place)
+        refused(*with_file(argv, place))
     assert listing(tmp_path) == before
 
 
-@pytest.mark.parametrize("place", ["file/plots", "time.png is a folder"])
-def test_a_folder_of_plots_that_cannot_be_written_is_refused(place, refused, tmp_path):
-    (tmp_path / "file").write_text("kept")
+FOLDERS = {  # what writes into a folder, and whether it makes it
+    "benchmarks --plots": (("benchmarks", "--plots", "@"), True),
+    "benchmarks.streaming --folder": (("benchmarks.streaming", "--folder", "@"), False),
+}
+
+
+@pytest.mark.parametrize("writer", FOLDERS)
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(writer, refused, tmp_path, no_process):
+    argv, made = FOLDERS[writer]
+    places = unwritable(tmp_path)
+    del places["a folder"]
+    if made:
+        del places["no folder"]
+    before = listing(tmp_path)
+    for place in [*places.values(), tmp_path / "plain"]:
+        refused(*with_file(argv, place))
+    assert listing(tmp_path) == before
+
+
+def test_plots_that_cannot_be_written_are_refused_and_leave_no_folder(refused, tmp_path, no_process):
     (tmp_path / "plots" / "time.png").mkdir(parents=True)
-    refused("benchmarks", "--plots", tmp_path / (place if place.startswith("file") else "plots"))
+    refused("benchmarks", "--plots", tmp_path / "plots")
+    refused("benchmarks", "--plots", tmp_path / "new" / "plots", "--model", "resnet")
+    assert [path.name for path in tmp_path.iterdir()] == ["plots"]
 
 
 FULL = {

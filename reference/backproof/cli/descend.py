@@ -34,6 +34,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--data",
         default="diabetes",
+        metavar="diabetes|FILE",
         help="diabetes, a .npz (X (n, m), y) or a .csv (y or the last column is y); past memory: a folder of X.npy and "
         "y.npy, a .npy (n + 1, m) whose last row is y, a .parquet, an .npz of a GiB or more",
     )

@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any
 
 from backproof.conformance.registry import MUTANTS
+from backproof.conformance.resume import NO_RESULT
 from backproof.conformance.verdict import Verdict
 from backproof.errors import InputError
 from backproof.files import read_text
@@ -88,7 +89,7 @@ def load(path: str, seed: int) -> Result:
         result: Result = json.loads(text)
         then = result["environment"]["seed"]
         compare(result, result, path)  # all that will be asked of it is there
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except NO_RESULT:
         raise InputError(f"{path} is no result of backproof conform; give a file written by its --json") from None
     if then != seed:
         raise InputError(f"{path} was made with --seed {then}, other data; run with that seed, or make it anew")

@@ -25,7 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python -m backproof.derivation.power", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "files", nargs="*", type=Path, help="derivations (default: the models and examples/derivations)"
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE.py",
+        help="derivations (default: the models and examples/derivations)",
     )
     parser.add_argument("--step", type=positive, default=1, help="try every STEP-th fault (default: 1)")
     parser.add_argument("--rewrites", type=natural, default=10_000, help="how many right gradients (default: 10000)")
