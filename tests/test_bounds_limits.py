@@ -21,6 +21,7 @@ FLUSHED = {  # what is computed, at what, and what every operation may flush, ca
     "a large factor first": (lambda xp, x, a, b: (x * a) * b, (100, A, B), 100 * TINY * (B + 1)),
     "a large factor last": (lambda xp, x, a, b: x * (a * b), (100, A, B), 100 * TINY * 2),
     "a large function": (lambda xp, x, a, b: xp.exp(x) * a * b, (math.log(100), A, B), 100 * TINY * (A * B + B + 1)),
+    "a square": (lambda xp, x, a: (x * a) ** 2, (100, A), 2 * 100 * TINY * (A + TINY) * 100 + 100**2 * TINY),
     "a cube": (lambda xp, x, a, b: x**3 * a * b, (5, A, B), 125 * TINY * (A * B + B + 1)),
     "an inverse square": (lambda xp, x, a, b: x**-2 * a * b, (0.25, A, B), 16 * TINY * (A * B + B + 1)),
     "a small divisor": (lambda xp, x, a, b: (a / x) * b, (0.25, A, B), 4 * TINY * (B + 1)),
@@ -66,6 +67,7 @@ OVERFLOWS = {  # what is computed, at what it may overflow in some order, and at
     "the larger of a quotient": (lambda xp, x, y, z: xp.maximum(x / z, 0.5) * y, (30, 5, 30), (30, 3, 30)),
     "the larger of a quotient, second": (lambda xp, x, y, z: xp.maximum(0.5, x / z) * y, (30, 5, 30), (30, 3, 30)),
     "parts": (lambda xp, x, z: xp.sum(xp.concat((x, x / z), axis=0)), ([12], 8), ([9], 8)),
+    "a square of a quotient": (lambda xp, x, z: (x / z) ** 2, (11, 10), (9, 10)),
     "inverse": (lambda xp, x: x**-1, (1 / 101,), (1 / 99,)),
     "what is no number": (lambda xp, x, y: x * y, (math.inf, 1), (9, 1)),
     "what may be": (lambda xp, x, y: x * (y - y), (math.inf, 1), (9, 1)),
@@ -83,6 +85,12 @@ def test_where_some_order_may_overflow_nothing_is_promised(case):
     function, over, within = OVERFLOWS[case]
     assert np.isinf(bound(function, *over, fmt=SMALL)).all()
     assert np.isfinite(bound(function, *within, fmt=SMALL)).all()
+
+
+def test_a_number_and_its_error_together_may_overflow():
+    coarse = Format("coarse", 4, 2.0**-200, 100.0)
+    assert np.isinf(bound(lambda xp, x, y: x + y, 60, 34.5, fmt=coarse))  # 94.5 and a sixteenth of it
+    assert np.isfinite(bound(lambda xp, x, y: x + y, 60, 34, fmt=coarse))
 
 
 def products(a, b, **options):

@@ -21,6 +21,7 @@ UP, DOWN = 1 + U, 1 - U
 TOY = Format("toy", 4, 2.0**-200, 2.0**200)
 TINY = 0.125
 FLUSHING = Format("flushing", 40, TINY, 2.0**200)  # below 1/8 it may have nothing but zero
+FINE = Format("fine", 40, 2.0**-200, 2.0**200)
 SMALL = Format("small", 40, 2.0**-200, 100.0)  # nothing above 100
 CUT = Format("cut", 3, 2.0**-200, 100.0)  # for factors of products of matrices
 

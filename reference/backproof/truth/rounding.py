@@ -94,7 +94,7 @@ class RoundingErrors(Sums):
             return self.single(node, np.zeros(node.shape))
         with np.errstate(all="ignore"):
             nearest = np.where(ea < low, low - ea, 0.0)
-            steepest = np.maximum(nearest ** (p - 1), (a.size + ea) ** (p - 1)) if p != 1 else 1.0
+            steepest = np.maximum(nearest ** (p - 1), (a.size + ea) ** (p - 1))
             carried = np.where(ea == 0, 0.0, abs(p) * ea * steepest)
         if isinstance(p, int):
             roundings = p if p > 0 else ULPS["divide"] - p
