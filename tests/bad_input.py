@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOOP = "loop"  # a link to itself
 DEEP = "[" * 100_000
+HUGE = 2**42
 
 
 def unreadable(folder, suffix):
@@ -18,6 +19,8 @@ def unreadable(folder, suffix):
     (folder / "file").write_text("a file")
     (folder / f"binary{suffix}").write_bytes(bytes(range(256)))
     (folder / f"latin{suffix}").write_bytes("é = 1".encode("latin-1"))
+    (folder / f"huge{suffix}").touch()
+    os.truncate(folder / f"huge{suffix}", HUGE)  # without a byte on the disk
     named = {
         "missing": folder / f"missing{suffix}",
         "a folder": folder / f"folder{suffix}",
@@ -26,6 +29,7 @@ def unreadable(folder, suffix):
         "a name too long": folder / ("n" * 300 + suffix),
         "bytes": folder / f"binary{suffix}",
         "not UTF-8": folder / f"latin{suffix}",
+        "huge": folder / f"huge{suffix}",
     }
     return {what: str(path) for what, path in named.items()}
 
@@ -63,10 +67,12 @@ def unwritable(folder, suffix=""):
 
 def listing(folder):
     """Everything in `folder`, with its contents: to see that nothing was left or changed."""
-    return {
-        path: path.read_bytes() if path.is_file() and not path.is_symlink() else None
-        for path in sorted(folder.rglob("*"))
-    }
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        plain = path.is_file() and not path.is_symlink() and os.access(path, os.R_OK)
+        size = path.stat().st_size if plain else None
+        found[path] = size, path.read_bytes() if plain and size < HUGE else None
+    return found
 
 
 BLOCKER = """

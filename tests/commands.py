@@ -1,7 +1,10 @@
 """Every command that a user runs: those of `backproof`, and the modules for `python -m`; and their parsers."""
 
 import importlib
+import io
+import json
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from unittest.mock import patch
 
 from tests.bad_input import ROOT
@@ -55,3 +58,15 @@ def parsers():
     whole, *modules = seen
     (commands,) = (action.choices for action in whole._actions if isinstance(action.choices, dict))
     return {**commands, **dict(zip(MODULES, modules, strict=True))}
+
+
+def told(argv):
+    """Exit code, standard output and standard error of a command line."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(*argv)
+    return code, out.getvalue(), err.getvalue()
+
+
+if __name__ == "__main__":  # command lines as JSON: for a process with another user's rights
+    print(json.dumps([told(argv) for argv in json.loads(sys.argv[1])]))

@@ -1,11 +1,14 @@
 """Commands in a poor environment: they do their work, or one line says what is lacking."""
 
+import json
 import os
 import shutil
 
 import pytest
-from tests.bad_input import ROOT, run, without
-from tests.commands import DESCEND, QUICK, RIDGE
+from tests.bad_input import ROOT, listing, run, without
+from tests.commands import DESCEND, QUICK, RESULT, RIDGE, with_file
+from tests.test_bad_files import READERS
+from tests.test_bad_outputs import FOLDERS, WRITERS
 
 COMMANDS = {
     "conform": (*QUICK, "--dtype", "float64"),
@@ -54,8 +57,17 @@ def test_documents_to_standard_output_are_utf_8_whatever_the_locale_is():
     assert out.rstrip().endswith("\\end{document}")
 
 
-def test_a_reader_that_takes_one_line_is_no_failure():
-    code, out, err = run("check", RIDGE, shell="| head -1")
+LONG = {  # what says many lines
+    "check": (("check", RIDGE), "backproof"),
+    "prove": (("prove", "univariate", "--markdown", "-"), "backproof"),
+    "table": ((RESULT,), "benchmarks.table"),
+}
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_a_reader_that_takes_one_line_is_no_failure(what):
+    argv, module = LONG[what]
+    code, out, err = run(*argv, module=module, shell="| head -1")
     assert (out.count("\n"), err) == (1, "")
     assert code in (0, 141)  # it may have written everything before the reader went
 
@@ -104,28 +116,32 @@ def test_without_any_optional_package_numpy_and_the_proofs_are_left(tmp_path):
 
 @pytest.fixture
 def ordinary(tmp_path):
-    """Runs a command in `tmp_path` as a user whom permissions bind: root without what makes it root over files."""
+    """Runs a module in `tmp_path` as a user whom permissions bind: root without what makes it root over files."""
     wrapper = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.getuid() == 0 else []
     if wrapper and shutil.which("setpriv") is None:
         pytest.skip("as root, and without setpriv, permissions bind nobody")
     (tmp_path / "home").mkdir()
     (tmp_path / "home").chmod(0o555)
     environment = {"HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
-    return lambda *argv: run(*argv, wrapper=wrapper, env=environment, cwd=tmp_path)
+    return lambda *argv, **options: run(*argv, wrapper=wrapper, env=environment, cwd=tmp_path, **options)
 
 
-def test_no_permission_is_one_line(ordinary, tmp_path):
-    for name in ("mine.py", "mine.csv", "mine.npz", "mine.json"):
-        (tmp_path / name).write_text("secret")
-        (tmp_path / name).chmod(0)
-    for argv in (
-        ("check", "mine.py"), ("descend", "univariate", "--data", "mine.csv"),
-        ("descend", "univariate", "--data", "mine.npz"), (*QUICK, "--known-failures", "mine.json"),
-        (*QUICK, "--json", "home/r.json"), ("prove", "--latex", "home/p.tex"),
-    ):  # fmt: skip
-        code, out, err = ordinary(*argv)
-        assert (code, out, err.count("\n")) == (2, "", 1), err
-        assert "ermission" in err
+def test_no_permission_is_one_line_of_every_command(ordinary, tmp_path):
+    """All in one process (`python -m tests.commands`), with files nobody may read and places nobody may write."""
+    lines = []
+    for argv, suffix in READERS.values():
+        (tmp_path / f"secret{suffix}").write_text("secret")
+        (tmp_path / f"secret{suffix}").chmod(0)
+        lines.append(with_file(argv, f"secret{suffix}"))
+    lines += [with_file(argv, f"home/r{suffix or '.json'}") for argv, suffix in WRITERS.values()]
+    lines += [with_file(argv, "home") for argv, _ in FOLDERS.values()]
+    before = listing(tmp_path)
+    code, out, _ = ordinary(json.dumps(lines), module="tests.commands")
+    assert code == 0
+    for argv, (code, told, err) in zip(lines, json.loads(out), strict=True):
+        assert (code, told, err.count("\n")) == (2, "", 1), (argv, err)
+        assert "ermission" in err, (argv, err)
+    assert listing(tmp_path) == before
 
 
 def test_a_home_that_is_read_only_stops_no_backend(ordinary):

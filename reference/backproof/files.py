@@ -11,6 +11,8 @@ from typing import Any
 
 from backproof.errors import InputError
 
+MOST_TEXT = 2**30  # bytes, of which a few times as many are needed
+
 
 def check_writable(*paths: str | None) -> None:
     """Asked before long work. InputError where a result could not be written to one of `paths` (None and "-" can),
@@ -45,8 +47,19 @@ def check_writable(*paths: str | None) -> None:
             raise InputError(f"two results cannot both go to {path}; name another file for one of them")
 
 
+def check_size(path: str, hint: str = "name another file") -> None:
+    """InputError where a file that is read whole, as text, has more than MOST_TEXT bytes."""
+    try:
+        size = os.path.getsize(path)
+    except (OSError, ValueError):  # whoever reads it says so
+        return
+    if size > MOST_TEXT:
+        raise InputError(f"{path} has {size / 2**30:.3g} GiB, of text at most {MOST_TEXT >> 30} is read; {hint}")
+
+
 def read_text(path: str) -> str:
-    """The UTF-8 text in a file or pipe. Raises InputError where there is none."""
+    """The UTF-8 text in a file or pipe. Raises InputError where there is none, or too much."""
+    check_size(path)
     try:
         if not (Path(path).is_file() or Path(path).is_fifo() or not Path(path).exists()):
             raise InputError(f"{path} is no file")

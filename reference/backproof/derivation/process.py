@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from backproof.errors import InputError
+from backproof.files import check_size
 
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from backproof.derivation.child import serve; serve(int(sys.argv[1]))"
 
@@ -84,3 +85,4 @@ def _check(path: str) -> None:
         raise InputError(f"{path} is no Python file; its name must end in .py")
     if not os.access(file, os.R_OK):
         raise InputError(f"{path} cannot be read: no permission")
+    check_size(path)

@@ -84,10 +84,13 @@ class Checkpoint:
         from safetensors import SafetensorError, safe_open
 
         try:
+            open(self.file, "rb").close()  # safetensors says of every file it may not read that there is none
             with safe_open(self.file, "numpy") as file:
                 return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except OSError as error:
             raise InputError(f"{self.file} cannot be read: {error.strerror or error}") from None
+        except MemoryError:
+            raise InputError(f"{self.file} cannot be read: it is larger than the memory; remove it") from None
         except (SafetensorError, ValueError, AttributeError):  # AttributeError: of a dtype that NumPy has not
             raise InputError(f"{self.file} is no safetensors file, or was cut short; remove it") from None
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproof.errors import InputError
+from backproof.files import check_size
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -113,6 +114,7 @@ def _npz(path: str) -> Data:
 
 
 def _csv(path: str) -> Data:
+    check_size(path, "write it as .npy or .parquet, which are read tile by tile")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             header, *rows = [[field.strip() for field in row] for row in csv.reader(file) if row] or [[]]
