@@ -127,6 +127,8 @@ BAD = {
     "no folder": ([*QUICK, "--json", "/no/such/folder/r.json"], "there is no folder /no/such/folder"),
     "a folder": ([*QUICK, "--json", "/"], "/ is a folder"),
     "descend what": (["descend", "resnet"], "there is no model resnet"),
+    "explain a file": (["explain", "mine.py"], "a derivation's file is taken by backproof check and conform --model"),
+    "check a model": (["check", "univariate"], "the four models are proved by backproof prove univariate"),
     "descend no data": (["descend", "multivariate", "--data", "no.csv"], "no.csv cannot be read: No such file"),
     "descend odd data": (["descend", "multivariate", "--data", "iris"], "data is 'diabetes', a .npz or a .csv file"),
     "descend no feature": (["descend", "univariate", "--feature", "age2"], "has no feature age2; it has age, sex, bmi"),

@@ -56,7 +56,7 @@ def test_prove_prints_a_derivation_that_fits_the_terminal(backproof):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["bivariate"], "there is no model bivariate; choose among univariate, "),
+        (["bivariate"], "there is no model bivariate; there are univariate, "),
         (["--latex", "nowhere/page.tex"], "nowhere/page.tex cannot be written: there is no folder"),
         (["--markdown", "-", "--json", "-"], "two results cannot both go to -; name another file"),
     ],

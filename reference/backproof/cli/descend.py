@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from backproof.cli.parser import Parser, add_command, natural, positive
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
-from backproof.models import MODELS
+from backproof.models import MODELS, named
 
 if TYPE_CHECKING:
     from backproof.cli.descent_report import Rivals
@@ -72,8 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     tied_to_the_launcher()
     check_writable(arguments.json, arguments.checkpoint, arguments.out)
     draw.check(arguments.out, arguments.plane)
-    if arguments.model not in MODELS:
-        raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
+    named(arguments.model)
     if arguments.steps > MOST_STEPS:
         raise InputError(f"--steps is {arguments.steps}; at most {MOST_STEPS}")
     rate = arguments.learning_rate

@@ -3,9 +3,8 @@
 import argparse
 
 from backproof.cli.parser import Parser, add_command, natural
-from backproof.errors import InputError
 from backproof.files import check_writable, write, write_json
-from backproof.models import MODELS
+from backproof.models import MODELS, named
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -31,9 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         from backproof.report.render import needed
 
         needed(arguments.html)
-    if arguments.model not in MODELS:
-        raise InputError(f"there is no model {arguments.model}; there are {', '.join(MODELS)}")
-    shown = one_pass(MODELS[arguments.model], arguments.seed)
+    shown = one_pass(named(arguments.model), arguments.seed)
     if arguments.json:
         write_json(arguments.json, as_json(shown))
     if arguments.html:

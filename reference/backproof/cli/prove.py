@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from backproof import MODELS, InputError, Model
 from backproof.cli.parser import Parser, add_command
 from backproof.files import check_writable, write, write_json
+from backproof.models import MODELS, Model, named
 
 if TYPE_CHECKING:
     from backproof.proofs import Equation, Lemma
@@ -59,10 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(names: list[str]) -> list[Model]:
-    for name in names:
-        if name not in MODELS:
-            raise InputError(f"there is no model {name}; choose among {', '.join(MODELS)}")
-    return [model for name, model in MODELS.items() if name in names or not names]
+    chosen = [named(name) for name in names]
+    return [model for model in MODELS.values() if model in chosen or not chosen]
 
 
 def _prove(models: list[Model], quiet: bool) -> tuple[list[Chapter], list[Lemma]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from backproof.errors import InputError
 from backproof.files import check_size
+from backproof.models import MODELS
 
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from backproof.derivation.child import serve; serve(int(sys.argv[1]))"
 
@@ -76,7 +77,8 @@ def _check(path: str) -> None:
     try:
         file.stat()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        proved = f"; the four models are proved by backproof prove {path}" if path in MODELS else ""
+        raise InputError(f"{path}: no such file{proved}") from None
     except (OSError, ValueError) as error:  # a name too long, below a file, a loop of links
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
     if file.is_dir():

@@ -1,5 +1,6 @@
 """The four models, by name. Each file satisfies the derivation format: shapes, params, loss, gradients."""
 
+from backproof.errors import InputError
 from backproof.models import multivariate, two_layer_linear, two_layer_nonlinear, univariate
 from backproof.models.model import Model
 from backproof.models.primitives import sigmoid
@@ -9,4 +10,14 @@ MODELS = {
     for model in map(Model.from_module, (univariate, multivariate, two_layer_linear, two_layer_nonlinear))
 }
 
-__all__ = ["MODELS", "Model", "sigmoid"]
+__all__ = ["MODELS", "Model", "named", "sigmoid"]
+
+
+def named(name: str) -> Model:
+    """The model of that name. Raises InputError where there is none."""
+    if name in MODELS:
+        return MODELS[name]
+    there_are = f"there is no model {name}; there are {', '.join(MODELS)}"
+    if name.endswith(".py"):
+        raise InputError(f"{there_are}; a derivation's file is taken by backproof check and conform --model")
+    raise InputError(there_are)

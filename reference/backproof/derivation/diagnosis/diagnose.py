@@ -134,7 +134,15 @@ class Diagnostician:
         rest = [name for name in wrong if name not in found]
         if rest:
             found |= self._best(rest, scaled.scaled(sweepers[0], self.places), sweepers)
-        return {name: found.get(name) or Diagnosis("unknown", UNKNOWN) for name in wrong}
+        return {name: found.get(name) or self._unknown() for name in wrong}
+
+    def _unknown(self) -> Diagnosis:
+        """With the way to have the mistake closed in upon: gradients of intermediates, compared one by one."""
+        untold = [tap for tap in self.samples[0].graph.trace.taps if tap not in self.samples[0].answers]
+        how = f"return the gradients of {', '.join(untold)} too" if untold else ""
+        if not self.samples[0].graph.trace.taps:
+            how = 'name intermediates in the loss, h = tap("h", ...), and return their gradients too'
+        return Diagnosis("unknown", f"{UNKNOWN}; {how}: the first wrong step is then told" if how else UNKNOWN)
 
     def _best(self, wrong: Sequence[str], faults: Iterator[Fault], sweepers: Sequence[Sweeper]) -> dict[str, Diagnosis]:
         best: dict[str, tuple[Any, Diagnosis]] = {}
@@ -145,7 +153,8 @@ class Diagnostician:
                     c = explained[name]
                     told = self._told(fault, c, name)
                     plain = c in (0.0, 1.0)
-                    key = (not plain, -len(explained), fault.rank, number)
+                    expressions = fault.text.count("`") if fault.kind == "wrong-derivative" else 0  # names say more
+                    key = (not plain, -len(explained), fault.rank, expressions, number)
                     if told and (name not in best or key < best[name][0]):
                         best[name] = (key, told)
         return {name: diagnosis for name, (_, diagnosis) in best.items()}

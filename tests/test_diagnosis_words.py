@@ -1,0 +1,79 @@
+"""What a diagnosis says: in the names that the derivation's author gave, and with a next step where none is found."""
+
+import pytest
+from tests.derivations import written
+
+from backproof.derivation.check import check
+
+WRITTEN_OUT = """
+import numpy as np
+shapes = dict(X="n m", y="1 m", W1="k n", b1="k 1", w2="1 k", b2="")
+params = ["W1", "b1", "w2", "b2"]
+
+def loss(xp, X, y, W1, b1, w2, b2):
+    A = 1 / (1 + xp.exp(-(W1 @ X + b1)))
+    return xp.mean((w2 @ A + b2 - y) ** 2)
+
+def gradients(X, y, W1, b1, w2, b2):
+    e = np.exp(-(W1 @ X + b1))
+    A = 1 / (1 + e)
+    dy_hat = 2 * (w2 @ A + b2 - y) / X.shape[1]
+    dZ = (w2.T @ dy_hat) * SLOPE
+    return dict(W1=dZ @ X.T, b1=dZ.sum(1, keepdims=True), w2=dy_hat @ A.T, b2=dy_hat.sum())
+"""
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [
+        ("e / (1 + e)", "yours has 1 - A for the derivative of A by `W1 @ X + b1` ("),
+        ("A * (1 + A)", "yours has A (1 + A) for the derivative of A by `W1 @ X + b1` ("),
+        ("(1 - A**2)", "yours has 1 - A^2 for the derivative of A by `W1 @ X + b1` ("),
+        ("A", "yours has A for the derivative of A by `W1 @ X + b1` ("),
+    ],
+)
+def test_a_wrong_slope_is_told_of_the_named_value_not_of_what_it_is_written_out_as(slope, said, tmp_path):
+    result = check(written(tmp_path, WRITTEN_OUT.replace("SLOPE", slope)), oracles=False)
+    for name in ("W1", "b1"):
+        diagnosis = result.gradients[name].diagnosis
+        assert diagnosis.kind == "wrong-derivative"
+        assert diagnosis.text.startswith(said)
+
+
+TAPPED = """
+import numpy as np
+shapes = dict(x="m", w="")
+params = ["w"]
+
+def loss(xp, x, w, tap):
+    h = tap("h", w * x)
+    return xp.mean(tap("t", xp.tanh(h)) ** 2)
+
+def gradients(x, w):
+    odd = np.cos(3 * x) / x.size
+    return dict(w=(odd * x).sum())
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        ([], "; return the gradients of h, t too: the first wrong step is then told"),
+        (
+            [("return dict(", "return dict(t=2 * np.tanh(w * x) / x.size, ")],
+            "; return the gradients of h too: the first",
+        ),
+        ([("return dict(", "return dict(h=odd, t=2 * np.tanh(w * x) / x.size, ")], "dh is wrong"),
+        (
+            [("x, w, tap)", "x, w)"), ('tap("h", w * x)', "w * x"), ('tap("t", xp.tanh(h))', "xp.tanh(h)")],
+            '; name intermediates in the loss, h = tap("h", ...), and return their gradients too: the first wrong',
+        ),
+    ],
+)
+def test_where_no_mistake_is_found_the_next_step_is(changes, step, tmp_path):
+    source = TAPPED
+    for old, new in changes:
+        source = source.replace(old, new)
+    diagnosis = check(written(tmp_path, source), oracles=False).gradients["w"].diagnosis
+    assert diagnosis.kind == "unknown"
+    assert step in diagnosis.text
