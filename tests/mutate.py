@@ -1,7 +1,7 @@
 """Mutation testing: `python tests/mutate.py models` (or `verdicts`, `bounds`). See docs/mutation-testing.md.
 
 cosmic-ray changes files in place, so it is given a copy of the checkout, `build/mutation/NAME`. `--again` tries the
-survivors of the last run once more, with the tests as they are now.
+survivors of the last run once more, and what the time limit ended, with the tests as they are now.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from cosmic_ray.work_item import WorkerOutcome
 ROOT = Path(__file__).parent.parent
 SESSIONS = ROOT / "tests/mutation"
 EXPLAINED = ROOT / "docs/mutation-testing.md"
+LATE = "timeout"  # what cosmic-ray says of a mutant that the time limit ended; it counts as killed
 
 
 def copy(folder):
@@ -39,6 +40,7 @@ def test(name, folder):
         "PYTHONPATH": paths,  # before the editable install
         "OPENBLAS_NUM_THREADS": "1",
         "CI": "1",  # Hypothesis draws the same examples every time
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # half the time of a short test
     }
     config, session = f"tests/mutation/{name}.toml", f"{name}.sqlite"
     operators = "tests/mutation/operators.toml"
@@ -48,7 +50,8 @@ def test(name, folder):
         commands.append([sys.executable, "-m", "cosmic_ray.tools.filters.operators_filter", session, operators])
     commands.append([sys.executable, "-m", "cosmic_ray.cli", "exec", config, session])
     for command in commands:
-        subprocess.run(command, cwd=folder, env=environment, check=True)
+        if subprocess.run(command, cwd=folder, env=environment).returncode:
+            sys.exit(f"it ended early, in {folder}: {' '.join(command[2:])}")
 
 
 def changed(diff, sign):
@@ -68,10 +71,11 @@ def survivors(session):
 
 
 def again(session):
-    """Forget the results of the survivors."""
+    """Forget the results of the survivors, and of what the time limit ended."""
     ids = [(job,) for job, *_ in survivors(session)]
     with sqlite3.connect(session) as connection:
         connection.executemany("DELETE FROM work_results WHERE job_id = ?", ids)
+        connection.execute("DELETE FROM work_results WHERE output = ?", (LATE,))
 
 
 def row(file, function, line):
@@ -90,7 +94,7 @@ def report(name, session):
     """Print the figures and every survivor; whether the table of the page has these survivors and no others."""
     with use_db(session, WorkDB.Mode.open) as database:
         results = [result for _, result in database.results if result.worker_outcome is not WorkerOutcome.SKIPPED]
-    late = sum(result.output == "timeout" for result in results)
+    late = sum(result.output == LATE for result in results)
     killed = sum(result.is_killed for result in results)
     print(f"{name}: {len(results)} mutants, {killed} killed ({late} by the time limit)")
     rows = sorted({row(*survivor) for _, *survivor in survivors(session)})
@@ -109,11 +113,13 @@ def report(name, session):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(p.stem for p in SESSIONS.glob("*.toml") if p.stem != "operators"))
-    parser.add_argument("--again", action="store_true", help="only what survived the last run")
+    parser.add_argument("--again", action="store_true", help="only what survived the last run, or took too long")
     options = parser.parse_args()
     folder = ROOT / "build/mutation" / options.name
     session = folder / f"{options.name}.sqlite"
     if options.again:
+        if not session.exists():
+            sys.exit(f"{options.name} has not been run here; run without --again")
         for module in load_config(SESSIONS / f"{options.name}.toml")["module-path"]:
             if (ROOT / module).read_bytes() != (folder / module).read_bytes():
                 sys.exit(f"{module} has changed since the last run; run without --again")

@@ -30,6 +30,7 @@ CASES = {
     "product of products": (lambda xp, x, y, z: (x * y) * (y * z), (2, 3, 5), 90 * lost(3), SHARP),
     "twice is exact": (lambda xp, x, y: 2 * (x * y), (3, 5), 30 * lost(1), SHARP),
     "twice an array is exact": (lambda xp, x: 2 * (x * x), ([3, 4],), np.array([18, 32]) * lost(1), SHARP),
+    "two and more is not": (lambda xp, x, y: (2 + x) * y, (1, 5), 15 * lost(2), SHARP),
     "three times is not": (lambda xp, x, y: 3 * (x * y), (3, 5), 45 * lost(2), SHARP),
     "half is not below the smallest number": (lambda xp, x, y: 0.5 * (x * y), (3, 5), 7.5 * lost(2), SHARP),
     "sum": (lambda xp, x, y: x + y, (3, 5), 8 * lost(1), SHARP),
@@ -179,6 +180,12 @@ def test_the_place_of_the_largest_may_change_where_rounding_reaches_the_second()
     np.testing.assert_allclose(gradient(1.74, 2.0), [0, 1.5 * lost(2)], atol=1e-50)
     found = gradient(1.76, 2.0)
     assert ((found >= 1.5) & (found <= 1.5 * UP**4)).all()  # 2.64 and 3 may both be wrong by U 3
+
+
+def test_the_place_of_the_largest_is_looked_for_row_by_row():
+    x = np.array([[1.0, 2.0], [2.0, 1.76], [2.0, 1.0]])
+    found = bound(lambda xp, x: xp.sum(xp.max(x * 1.5, axis=1)), x, wrt=0)
+    np.testing.assert_array_equal(found > 1, [[False, False], [True, True], [False, False]])
 
 
 def test_what_only_moves_keeps_each_components_error():

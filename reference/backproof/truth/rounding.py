@@ -98,7 +98,7 @@ class RoundingErrors(Sums):
             carried = np.where(ea == 0, 0.0, abs(p) * ea * steepest)
         if isinstance(p, int):
             roundings = p if p > 0 else ULPS["divide"] - p
-            return self.single(node, carried, roundings, p * (a,) if p > 0 else ())
+            return self.single(node, carried, roundings, p * (a,))  # of a negative p: no factors
         return self.single(node, carried, ULPS["power"])
 
     def exp(self, node: Node, a: Sum) -> Sum:

@@ -40,7 +40,7 @@ class Sum:
     total: Floats
     count: int
     peak: float
-    divided: float = 1.0
+    divided: float
     joined: bool = False
 
     @property
