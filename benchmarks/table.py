@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -14,6 +14,8 @@ from backproof.cli.parser import Parser
 from backproof.errors import InputError
 from backproof.files import read_text, write
 from benchmarks.cuda import throttled
+
+T = TypeVar("T")
 
 HEADINGS = ("series", "time a step", "of the floor", "of GEMM", "compile", "dispatch", "error / bound")
 
@@ -125,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ended("benchmarks.table", run)
 
 
-def shown(path: str, show: Callable[[Mapping[str, Any]], str]) -> str:
+def shown(path: str, show: Callable[[Mapping[str, Any]], T]) -> T:
     """The result in a file as `show` has it. Raises InputError where it cannot be read or is none."""
     try:
         return show(json.loads(read_text(path)))

@@ -13,7 +13,8 @@ from backproof.cli import main as backproof
 from backproof.cli.parser import Parser
 
 MODULES = (
-    "backproof.derivation.power", "benchmarks", "benchmarks.bare", "benchmarks.closed_form", "benchmarks.exponents",
+    "backproof.derivation.power", "benchmarks", "benchmarks.bare", "benchmarks.closed_form", "benchmarks.compare",
+    "benchmarks.exponents",
     "benchmarks.page", "benchmarks.parts", "benchmarks.scaling", "benchmarks.streaming", "benchmarks.table",
 )  # fmt: skip
 STUDIES = ("benchmarks.bare", "benchmarks.closed_form", "benchmarks.exponents", "benchmarks.parts")

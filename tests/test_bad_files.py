@@ -5,7 +5,7 @@ import json
 
 import pytest
 from tests.bad_input import listing, no_results, result_of, unreadable
-from tests.commands import DESCEND, QUICK, with_file
+from tests.commands import DESCEND, QUICK, RESULT, with_file
 
 READERS = {  # what reads a file: the command line, "@" being the file, and its suffix
     "check FILE.py": (("check", "@"), ".py"),
@@ -23,6 +23,8 @@ READERS = {  # what reads a file: the command line, "@" being the file, and its 
     "benchmarks.page FILE": (("benchmarks.page", "@", "page.html"), ".json"),
     "benchmarks.streaming --watch": (("benchmarks.streaming", "--watch", "@"), ".npy"),
     "benchmarks.table FILE": (("benchmarks.table", "@"), ".json"),
+    "benchmarks.compare OLD-FILE": (("benchmarks.compare", "@", RESULT), ".json"),
+    "benchmarks.compare NEW-FILE": (("benchmarks.compare", RESULT, "@"), ".json"),
 }
 MAY_BE_MISSING = ("descend --checkpoint",)
 
