@@ -68,15 +68,17 @@ def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], d
     if device not in ("cpu", "cuda"):
         raise InputError(f"--device is {device}; it must be cpu or cuda")
     sizes = cuda.SIZES if device == "cuda" else SIZES
-    own = [_shape(text) for text in shapes]
+    letters_of = {n: user_models.letters(n) if is_file(n) else MODELS[n].letters for n in models or MODELS}
+    example = next((_wanted(letters_of[name]) for name in models if is_file(name)), "n=4,m=32")
+    own = [_shape(text, example) for text in shapes]
     found = []
-    for name in models or MODELS:
+    for name, letters in letters_of.items():
         file = name if is_file(name) else None
-        letters = user_models.letters(name) if file else MODELS[name].letters
         for dims in own or (user_models.sizes(letters) if file else sizes[name]):
             if missing := [letter for letter in letters if letter not in dims]:
-                wanted = ",".join(f"{letter}=SIZE" for letter in letters)
-                raise InputError(f"--shape has no {', '.join(missing)}, which {name} needs; give it as {wanted}")
+                raise InputError(
+                    f"--shape has no {', '.join(missing)}, which {name} needs; give it as {_wanted(letters)}"
+                )
             kept = tuple((letter, dims[letter]) for letter in letters)
             if file:
                 user_models.check(file, kept)
@@ -87,8 +89,12 @@ def cells(models: Sequence[str], dtypes: Sequence[str], shapes: Sequence[str], d
     return list(dict.fromkeys(found))
 
 
-def _shape(text: str) -> dict[str, int]:
-    """Sizes by letter, of "n,m,k" in this order or of "letter=size,..."."""
+def _wanted(letters: Sequence[str]) -> str:
+    return ",".join(f"{letter}=SIZE" for letter in letters)
+
+
+def _shape(text: str, example: str) -> dict[str, int]:
+    """Sizes by letter, of "n,m,k" in this order or of "letter=size,...", such as `example`."""
     try:
         named = "=" in text
         parts = (
@@ -101,7 +107,7 @@ def _shape(text: str) -> dict[str, int]:
             raise ValueError
     except ValueError:
         raise InputError(
-            f"--shape is {text!r}; it must be three whole numbers n,m,k, or letters with theirs, as n=4,m=32"
+            f"--shape is {text!r}; it must be three whole numbers n,m,k, or letters with theirs, as {example}"
         ) from None
     return found
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from backproof.cli.ending import ended
 from backproof.cli.parser import Parser
 from backproof.cli.terminal import results_console
-from benchmarks.ratios import RESAMPLES
+from benchmarks.ratios import RESAMPLES, noise, verdict
 from benchmarks.table import seconds, shown
 
 Times = np.ndarray[Any, np.dtype[np.float64]]
@@ -55,12 +55,11 @@ def _read(result: Mapping[str, Any]) -> Run:
     }
     if not all(t.samples.ndim == 1 and t.samples.size and (t.samples > 0).all() for t in timed.values()):
         raise ValueError
-    noise = {cell: max(float(aa["interval"][1]), 1 / float(aa["interval"][0])) for cell, aa in result["noise"].items()}
     environment = result["environment"]
     facts = {name: str(environment[name]) for name in ("backproof", "python", "platform", "processor", "threads")}
     for name, backend in environment["backends"].items():
         facts |= {name: backend["version"]} | {f"{name} {key}": str(v) for key, v in backend["settings"].items()}
-    return Run(timed, noise, facts)
+    return Run(timed, {cell: noise(twice) for cell, twice in result["noise"].items()}, facts)
 
 
 def interval(then: Times, now: Times) -> tuple[float, float, float]:
@@ -71,11 +70,6 @@ def interval(then: Times, now: Times) -> tuple[float, float, float]:
     return float(np.median(then) / np.median(now)), float(low), float(high)
 
 
-def verdict(low: float, high: float, noise: float) -> str:
-    """ "faster", "slower", or nothing where the interval and the noise leave it open."""
-    return "faster" if low > noise else "slower" if high * noise < 1 else ""
-
-
 def compared(then: Run, now: Run) -> Iterator[RenderableType]:
     """What the times depend on and is different, a table a cell, and what only one run has."""
     differ = [name for name in now.facts if then.facts.get(name, now.facts[name]) != now.facts[name]]
@@ -83,12 +77,12 @@ def compared(then: Run, now: Run) -> Iterator[RenderableType]:
     yield from (Text(f"  {name}: {then.facts[name]} -> {now.facts[name]}", "dim") for name in differ)
     both = [key for key in now.timed if key in then.timed]
     for cell in dict.fromkeys(cell for cell, _ in both):
-        noise = max(then.noise.get(cell, 1.0), now.noise.get(cell, 1.0))
-        table = Table(title=f"{cell}: A/A within {noise:.3g}", title_style="", title_justify="left")
+        most = max(then.noise.get(cell, 1.0), now.noise.get(cell, 1.0))
+        table = Table(title=f"{cell}: A/A within {most:.3g}", title_style="", title_justify="left")
         for heading in ("series", "then", "now", "times faster, 95%", "", "of the floor"):
             table.add_column(heading, no_wrap=heading == "series")
         for key in (key for key in both if key[0] == cell):
-            table.add_row(key[1], *_row(then.timed[key], now.timed[key], noise))
+            table.add_row(key[1], *_row(then.timed[key], now.timed[key], most))
         yield table
     for which, one, other in (("earlier", then, now), ("later", now, then)):
         alone = [key for key in one.timed if key not in other.timed]
@@ -98,14 +92,15 @@ def compared(then: Run, now: Run) -> Iterator[RenderableType]:
         yield Text("no series of a cell was timed and verified in both runs", "yellow")
 
 
-def _row(then: Timed, now: Timed, noise: float) -> list[str]:
+def _row(then: Timed, now: Timed, most: float) -> list[str]:
     medians = [seconds(float(np.median(t.samples))) for t in (then, now)]
     if then.threads != now.threads:
         return [*medians, f"threads: {then.threads} -> {now.threads}", "", ""]
     ratio, low, high = interval(then.samples, now.samples)
+    said = verdict((low, high), most)
     shares = [f"{100 * t.share:.0f}%" if t.share else "" for t in (then, now)]
     told = " -> ".join(shares) if all(shares) else ""
-    return [*medians, f"{ratio:.3g} [{low:.3g}, {high:.3g}]", verdict(low, high, noise), told]
+    return [*medians, f"{ratio:.3g} [{low:.3g}, {high:.3g}]", "" if said == "undecided" else said, told]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

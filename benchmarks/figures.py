@@ -122,6 +122,8 @@ def ratios(told: Sequence[Result], style: Mapping[str, int]) -> Figure:
             "text": [f"{r['ratio']:.3g} times as fast as {escape(r['peer'])}" for r in own], "hoverinfo": "text+name",
         })  # fmt: skip
     figure = _figure(traces, "times faster than the best peer", "")
+    ticks = [digit * 10.0**power for power in range(-4, 5) for digit in (1, 2, 5)]
+    figure["layout"]["xaxis"] |= {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
     figure["layout"]["shapes"] = [ONE]
     return _listed(figure, len({r["cell"] for r in told}))
 

@@ -14,6 +14,7 @@ from backproof.cli.parser import Parser
 from backproof.files import check_writable, write
 from backproof.report import render
 from benchmarks.figures import efficiency, ratios, roof, times
+from benchmarks.ratios import noise, verdict
 from benchmarks.table import HEADINGS, headline, left_out, not_verified, rows, shown
 
 HERE = Path(__file__).parent
@@ -52,7 +53,9 @@ def page(result: Result) -> str:
         headings=HEADINGS,
         tables={cell: _table(cell, result) for cell in cells},
         ceilings={dtype: _ceilings(told) for dtype, told in result["ceilings"].items()},
-        ratios=result["ratios"],
+        ratios=[
+            r | {"verdict": verdict(r["interval"], noise(result["noise"].get(r["cell"])))} for r in result["ratios"]
+        ],
         noise=result["noise"],
         refused=[r for r in result["results"] if not r["verified"]],
         verified=len(timed),

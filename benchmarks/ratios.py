@@ -54,6 +54,18 @@ def interval(numerators: Any, denominators: Any) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def noise(twice: Mapping[str, Any] | None) -> float:
+    """The farthest from 1 that the ratio of one series, measured twice, may be: by its interval, as a factor >= 1."""
+    low, high = twice["interval"] if twice else (1.0, 1.0)
+    return max(float(high), 1 / float(low), 1.0)
+
+
+def verdict(interval: Sequence[float], noise: float) -> str:
+    """Of a ratio's interval: "faster" or "slower" where it lies beyond 1 and beyond the noise, or "undecided"."""
+    low, high = interval
+    return "faster" if low > noise else "slower" if high * noise < 1 else "undecided"
+
+
 def ratios(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of every cell: our best series, `numpy:tiled` and `numba:fused`, against the best peer; verified ones alone."""
     found = []

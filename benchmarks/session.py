@@ -77,7 +77,9 @@ class Run:
         deadline = time.monotonic() + seconds
         entries = list(self._entries(cell))
         if seconds <= 0 and self.results:  # one cell is measured, however short the budget
-            self.left_out += [{"cell": cell.id, "series": e.label, "reason": "no time was left"} for e in entries]
+            self.left_out += [
+                {"cell": cell.id, "series": e.label, "reason": "no time was left; raise --budget"} for e in entries
+            ]
             return
         for worker in dict.fromkeys(e.worker for e in entries):
             worker.place(cell, user_models.start(cell.file, cell.dims)[1:] if cell.file else None)
@@ -92,7 +94,7 @@ class Run:
             entry.steps = steps
         for entry in [e for e in alive if ROUNDS[0] * e.steps * e.step_seconds > max(seconds, BRIEF)]:
             alive.remove(entry)
-            reason = f"{ROUNDS[0]} rounds of {entry.steps} steps would take longer than the cell's share of the budget"
+            reason = f"{ROUNDS[0]} rounds of {entry.steps} steps would take longer than the cell's share of --budget"
             self.left_out.append({"cell": cell.id, "series": entry.label, "reason": reason})
         names, looks = self._may_bind(cell), list[dict[str, float]]()
         for number in range(ROUNDS[1] if alive else 0):

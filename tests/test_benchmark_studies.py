@@ -92,7 +92,9 @@ def test_what_the_budget_leaves_out_is_told():
     finally:
         run.close()
     assert {r["cell"] for r in result["results"]} == {first.id}  # one is measured, however short the budget
-    assert left_out(result) == [f"left out: {second.id}: numpy:reference, A/A numpy:reference: no time was left"]
+    assert left_out(result) == [
+        f"left out: {second.id}: numpy:reference, A/A numpy:reference: no time was left; raise --budget"
+    ]
     assert left_out(result)[0] in markdown(result)
 
 

@@ -174,3 +174,11 @@ def test_the_link_of_a_cell_opens_its_table_and_the_keyboard_reaches_all(started
         assert seen.page.locator("details[open] table").count() == 1
         assert seen.page.evaluate("document.activeElement.textContent") == "univariate m=64 float32 cpu"
         assert unreached(seen) == set()
+
+
+def test_ours_is_faster_only_beyond_the_noise_of_the_cell(measured):
+    result, _ = measured
+    noisy = {one["cell"]: {"series": "jax:loop", "ratio": 1.0, "interval": [0.5, 1.1]} for one in result["ratios"]}
+    told = [Outline(page(result | {"noise": noise})).text["table"] for noise in ({}, noisy)]
+    assert [text.count("✓ faster") for text in told] == [len(result["ratios"]), 0]
+    assert told[1].count("? undecided") == len(result["ratios"])
