@@ -1,7 +1,7 @@
 """What a diagnosis says: in the names that the derivation's author gave, and with a next step where none is found."""
 
 import pytest
-from tests.derivations import written
+from tests.derivations import GALLERY, written
 
 from backproof.derivation.check import check
 
@@ -30,6 +30,7 @@ def gradients(X, y, W1, b1, w2, b2):
         ("A * (1 + A)", "yours has A (1 + A) for the derivative of A by `W1 @ X + b1` ("),
         ("(1 - A**2)", "yours has 1 - A^2 for the derivative of A by `W1 @ X + b1` ("),
         ("A", "yours has A for the derivative of A by `W1 @ X + b1` ("),
+        ("A**2 * (1 - A)", "yours has the derivative of A by "),
     ],
 )
 def test_a_wrong_slope_is_told_of_the_named_value_not_of_what_it_is_written_out_as(slope, said, tmp_path):
@@ -38,6 +39,13 @@ def test_a_wrong_slope_is_told_of_the_named_value_not_of_what_it_is_written_out_
         diagnosis = result.gradients[name].diagnosis
         assert diagnosis.kind == "wrong-derivative"
         assert diagnosis.text.startswith(said)
+
+
+def test_a_step_inside_a_function_is_not_called_by_the_whole_expression(tmp_path):
+    source = (GALLERY / "logistic_regression.py").read_text().replace("np.exp(-z)", "np.exp(z)")
+    text = check(written(tmp_path, source), oracles=False).gradients["w"].diagnosis.text
+    whole = "`xp.logaddexp(z, 0 * z)`"
+    assert text.startswith(f"yours lacks the derivative of the exp inside {whole} (exp at line")
 
 
 TAPPED = """

@@ -15,7 +15,7 @@ from backproof.truth.reverse import RULES
 
 Formula = Callable[[Any, Any, Any], Any]  # x, y, dy/dx -> what the user may have put for dy/dx
 
-# {x} and {y} become the names of argument and result.
+# {x} and {y} become the names of argument and result, {d} the derivative of the one by the other.
 FORMULAS: dict[str, Formula] = {
     "1": lambda x, y, d: np.ones_like(d),
     "{y} (1 + {y})": lambda x, y, d: y * (1 + y),
@@ -34,14 +34,14 @@ FORMULAS: dict[str, Formula] = {
     "1/{x}": lambda x, y, d: 1 / x,
     "1/{y}": lambda x, y, d: 1 / y,
     "1/{x}^2": lambda x, y, d: 1 / (x * x),
-    "the inverse of the derivative": lambda x, y, d: 1 / d,
-    "the square of the derivative": lambda x, y, d: d * d,
-    "the root of the derivative": lambda x, y, d: np.sqrt(np.abs(d)),
+    "the inverse of {d}": lambda x, y, d: 1 / d,
+    "the square of {d}": lambda x, y, d: d * d,
+    "the root of {d}": lambda x, y, d: np.sqrt(np.abs(d)),
     "1 where {x} < 0": lambda x, y, d: (x < 0).astype(float),
-    "1 - the derivative": lambda x, y, d: 1 - d,
-    "the derivative times {x}": lambda x, y, d: d * x,
-    "the derivative times {y}": lambda x, y, d: d * y,
-    "the derivative over {x}": lambda x, y, d: d / x,
+    "1 - {d}": lambda x, y, d: 1 - d,
+    "{d} times {x}": lambda x, y, d: d * x,
+    "{d} times {y}": lambda x, y, d: d * y,
+    "{d} over {x}": lambda x, y, d: d / x,
 }
 DERIVATIVES = {
     "sigmoid": "{y} (1 - {y})",
@@ -158,8 +158,10 @@ def _fault(places: Places, name: str, x: Node, y: Node, predict: Callable[[Sweep
     if name == "1":
         right = DERIVATIVES.get(y.op, "") if y.args and y.args[0] is x else ""
         right = f", {right.format(x=places.name(x), y=places.name(y))}" if right else ""
-        text = f"yours lacks the derivative of {places.name(y)} by {places.name(x)}{right} ({what})"
+        by = "" if y in places.inside else f" by {places.name(x)}{right}"
+        text = f"yours lacks the derivative of {places.name(y)}{by} ({what})"
         return Fault("missing-derivative", text, y.line, predict, rank=0)
-    put = name.format(x=places.name(x), y=places.name(y))
-    text = f"yours has {put} for the derivative of {places.name(y)} by {places.name(x)} ({what})"
-    return Fault("wrong-derivative", text, y.line, predict, rank=2 if "derivative" in name else 1)
+    right = f"the derivative of {places.name(y)} by {places.name(x)}"
+    put = name.format(x=places.name(x), y=places.name(y), d=right)
+    text = f"yours has {put} ({what})" if "{d}" in name else f"yours has {put} for {right} ({what})"
+    return Fault("wrong-derivative", text, y.line, predict, rank=2 if "derivative" in put else 1)

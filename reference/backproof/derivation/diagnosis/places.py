@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 
 from backproof.truth.graph import Node
@@ -16,6 +17,7 @@ class Places:
     def __init__(self, source: str, order: Sequence[Node], trace: Trace) -> None:
         self.lines = source.splitlines()
         self.named: dict[Node, str] = {}
+        self.inside = _inside(order)
         spans = _assignments(source)
         for node, following in zip(order, [*order[1:], None], strict=True):
             if node.span in spans and (following is None or following.span != node.span):
@@ -34,7 +36,9 @@ class Places:
             return None
         line, start, _, stop = node.span
         text = self.lines[line - 1].encode()[start:stop].decode(errors="replace")
-        return f"`{text}`" if 0 < len(text) <= 40 else None
+        if not 0 < len(text) <= 40:
+            return None
+        return f"the {node.op} inside `{text}`" if node in self.inside else f"`{text}`"
 
     def operation(self, node: Node) -> str:
         """The node's operation, and its line."""
@@ -46,6 +50,12 @@ class Places:
         if not line or line > len(self.lines):
             return ""
         return f"line {line}: {self.lines[line - 1].split('#')[0].strip()}"
+
+
+def _inside(order: Sequence[Node]) -> set[Node]:
+    """The steps of one expression that are not its value, as the exp in a logaddexp; a loop's repeat one operation."""
+    runs = (list(nodes) for _, nodes in itertools.groupby(order, key=lambda node: node.span))
+    return {node for nodes in runs for node in nodes if node.op != nodes[-1].op}
 
 
 def _assignments(source: str) -> dict[Span | None, str]:
