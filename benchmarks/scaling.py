@@ -20,12 +20,12 @@ import numpy as np
 from backproof import pictures
 from backproof.cli.ending import ended
 from backproof.cli.parser import Parser
-from backproof.conformance.registry import load
 from backproof.descent.parameters import draw
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.models import MODELS
 from backproof.scale.launch import environment, free_port, place
+from backproof.scale.member import joinable
 from backproof_numpy.tiles import cores
 from benchmarks import scaling_plot
 from benchmarks.environment import processor
@@ -56,10 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.out is not None:
             pictures.needed(arguments.out)
         for backend in arguments.backend or ["torch"]:
-            load(backend)
+            joinable(backend)
         told = {"environment": _environment(), "backends": {}}
         for backend in arguments.backend or ["torch"]:
-            runs = [_together(backend, ranks) for ranks in RANKS]
+            runs = [_together(backend, ranks) for ranks in reversed(RANKS)][
+                ::-1
+            ]  # a backend without ranks ends at once
             told["backends"][backend] = {"runs": runs, "model": fitted(runs)}
             _show(backend, told["backends"][backend])
         if arguments.json:
@@ -88,13 +90,11 @@ def _together(backend: str, ranks: int) -> dict[str, Any]:
         raise InputError(f"{backend}: {ranks} ranks give no answer within {SECONDS:g} s") from None
     finally:
         for process in processes:
-            process.kill()
-            process.wait()
+            with process:  # which closes its pipes, and waits
+                process.kill()
     if processes[0].returncode:
         raise InputError(f"{backend}, {ranks} ranks: {err.decode(errors='replace').strip()[-300:]}")
     found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    if found["ranks"] != ranks:
-        raise InputError(f"--backend is {backend}, which offers no ranks; torch and jax do")
     return found
 
 
@@ -104,7 +104,9 @@ def _rank(backend: str) -> None:
     if rank is None:
         raise InputError("--rank-of is for the ranks that this command starts; give --backend")
     os.sched_setaffinity(0, {mine[rank[0] % len(mine)]})
-    ranks = load(backend).join("cpu", SECONDS)  # type: ignore[attr-defined]
+    ranks = joinable(backend).join("cpu", SECONDS)
+    if ranks.ranks != rank[1]:
+        raise InputError(f"--backend is {backend}, which offers no ranks; torch and jax do")
     params = draw(MODEL, {"n": N, "m": FEW, "k": K}, np.random.default_rng(0))
     told: dict[str, Any] = {"ranks": ranks.ranks, "cores": len(mine), "oversubscribed": ranks.ranks > len(mine)}
     for name, m in (("few", FEW * ranks.ranks), ("strong", EXAMPLES), ("weak", EXAMPLES * ranks.ranks)):

@@ -26,13 +26,12 @@ import numpy as np
 
 from backproof.cli.ending import ended
 from backproof.cli.parser import Parser, positive
-from backproof.conformance.registry import load
 from backproof.descent.parameters import draw
 from backproof.errors import InputError
 from backproof.files import check_writable, write_json
 from backproof.models import MODELS, Model
 from backproof.scale import streaming
-from backproof.scale.member import Member, joined, own
+from backproof.scale.member import Member, joinable, joined, own
 from backproof.scale.sources import Source, open_source
 from backproof_numpy.tiles import cores
 
@@ -74,7 +73,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     for size in arguments.size or ():
         if not LEAST <= size < float("inf"):
             raise InputError(f"--size is {size}; it must be a number of GB, {LEAST:g} or more")
-    load(arguments.backend)
+    joinable(arguments.backend)
     results = []
     for size in arguments.size or [1, 2, 4, 8]:
         with _file(arguments.folder, int(size * 1e9)) as file:

@@ -7,10 +7,12 @@ import random
 import re
 import subprocess
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from benchmarks import table as benchmarks_table
+from benchmarks.page import page
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -21,13 +23,15 @@ from tests.test_fuzz import ANYTHING, one_line_or_fine
 
 from backproof import InputError
 from backproof.cli import descend, prove
-from backproof.conformance import known, resume
+from backproof.conformance import drift, drift_text, known, resume
 from backproof.conformance.results import as_json, as_junit
 from backproof.conformance.session import Session
 from backproof.conformance.table import closing, findings, table, times
 from backproof.derivation.check import check
 from backproof.descent.data import load
 from backproof.scale import launch
+from backproof.scale.sources import open_source, streamed
+from backproof.scale.streaming import moments
 
 RESULT = next((ROOT / "benchmarks" / "results").glob("*-goals-univariate.json"))
 MODELS = ("univariate", "multivariate", "two_layer_linear", "two_layer_nonlinear")
@@ -69,7 +73,7 @@ def no_work(monkeypatch, tmp_path):
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     for where in (
         "backproof.conformance.session.start", "backproof.explain.passes.one_pass", "benchmarks.parts._cell",
-        "benchmarks.closed_form.compare", "benchmarks.scaling.load", "benchmarks.streaming.load",
+        "benchmarks.closed_form.compare", "benchmarks.scaling.joinable", "benchmarks.streaming.joinable",
         "benchmarks.streaming._file", "backproof.derivation.power.__main__.measure",
         "backproof.derivation.power.__main__.survive",
     ):  # fmt: skip
@@ -133,16 +137,22 @@ def result():
     return session, json.loads(json.dumps(as_json(session.environment(), reports)))
 
 
-def test_any_spoilt_result_to_resume(result, tmp_path):
+def test_any_spoilt_result_to_resume_or_as_baseline(result, tmp_path):
     session, good = result
     where = places(good)
 
     @settings(max_examples=400, deadline=None)
     @example(path=("cells", 0, "seconds"), new=10**400)
+    @example(path=("cells", 0, "id"), new=-1)
+    @example(path=("cells", 0, "loss", "error"), new=10**400)
     @given(path=st.sampled_from(where), new=SPOILS)
     def any_spoilt(path, new):
         (tmp_path / "r.json").write_text(json.dumps(spoilt(good, path, new)))
         file, environment = str(tmp_path / "r.json"), session.environment()
+        then = one_line_or_fine(drift.load, file, 0)
+        if then is not None:
+            for line in drift_text.lines(drift.compare(then, good, file)):
+                Console(file=io.StringIO(), width=80).print(line)
         reports = one_line_or_fine(lambda: resume.load(file, resume.read(file), environment, session.cells))
         if reports:
             json.dumps(as_json(session.environment(), reports))
@@ -154,7 +164,7 @@ def test_any_spoilt_result_to_resume(result, tmp_path):
     any_spoilt()
 
 
-def test_any_spoilt_result_as_a_table_of_benchmarks(tmp_path):
+def test_any_spoilt_result_as_a_table_or_page_of_benchmarks(tmp_path):
     good = json.loads(RESULT.read_text(encoding="utf-8"))
     good["results"] = good["results"][:2]
     for one in good["results"]:
@@ -166,6 +176,7 @@ def test_any_spoilt_result_as_a_table_of_benchmarks(tmp_path):
     def any_spoilt(path, new):
         (tmp_path / "r.json").write_text(json.dumps(spoilt(good, path, new)))
         one_line_or_fine(benchmarks_table.shown, str(tmp_path / "r.json"), benchmarks_table.markdown)
+        one_line_or_fine(benchmarks_table.shown, str(tmp_path / "r.json"), page)
 
     any_spoilt()
 
@@ -186,7 +197,19 @@ def saved(save, **arrays):
 
 
 GOOD = {"X": np.arange(6.0).reshape(2, 3), "y": np.array([1.0, 2.0, 4.0])}
+TABLE = {"a": [1.0, 2.0, 3.0], "b": [4, 5, 7], "y": [1.5, None, 2.5]}
+
+
+def parquet():
+    arrow, form = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    written = io.BytesIO()
+    form.write_table(arrow.table(TABLE), written)
+    return written.getvalue()
+
+
 FILES = {
+    ".npy": [saved(lambda f, X, y: np.save(f, np.concatenate([X, y[None]])), **GOOD)],
+    ".parquet": [],
     ".npz": [saved(np.savez, **GOOD), saved(np.savez_compressed, **GOOD), saved(lambda f, X, y: np.save(f, X), **GOOD)],
     ".csv": [
         b"a,b,y\n1,2,3\n4,5,6\n7,8,10\n",
@@ -196,18 +219,25 @@ FILES = {
 }
 
 
+def read_through(path):
+    """What a streamed descent reads, all of it."""
+    source = open_source(path)
+    if source.X.shape[1] < 10**6:  # a number of examples was damaged: nobody waits for that here
+        moments(SimpleNamespace(rank=0, size=1, reduce=lambda values: values), source)
+
+
 @pytest.mark.parametrize("ending", FILES)
 @settings(max_examples=500, deadline=None)
 @given(data=st.data())
 def test_any_damaged_data(ending, data, tmp_path_factory):
     """A few bytes of a good file are changed, taken out or put in."""
-    content = bytearray(data.draw(st.sampled_from(FILES[ending])))
+    content = bytearray(data.draw(st.sampled_from(FILES[ending] or [parquet()])))
     for at, new in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.binary(max_size=2)), max_size=4)):
         content[at : at + data.draw(st.integers(0, 2))] = new
     path = tmp_path_factory.getbasetemp() / f"damaged{ending}"
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
     with suppress(MemoryError):  # a size was damaged; the command says so in one line
-        one_line_or_fine(load, str(path))
+        one_line_or_fine(read_through if streamed(str(path)) else load, str(path))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -26,6 +26,7 @@ from backproof.files import read_text
 
 FACTOR = 1.5
 CHANCE = 1e-4
+NAMES = ("id", "backend", "model", "dtype", "device", "series")  # of a cell
 
 Result = Mapping[str, Any]  # what `conform --json` writes
 
@@ -89,6 +90,8 @@ def load(path: str, seed: int) -> Result:
         result: Result = json.loads(text)
         then = result["environment"]["seed"]
         compare(result, result, path)  # all that will be asked of it is there
+        if not all(isinstance(cell[key], str) for cell in result["cells"] for key in NAMES):
+            raise TypeError
     except NO_RESULT:
         raise InputError(f"{path} is no result of backproof conform; give a file written by its --json") from None
     if then != seed:

@@ -76,6 +76,14 @@ def share(array: Any, rank: int, ranks: int) -> Any:
     return array[:, start:stop] if isinstance(array, np.ndarray) else array.between(start, stop)
 
 
+def joinable(spec: str) -> Any:
+    """The backend `spec`, which has `join`. Raises InputError where there is none, or it has not."""
+    backend = load(spec)
+    if getattr(backend, "join", None) is None:
+        raise InputError(f"backend {backend.name} offers no ranks and no streaming; torch and jax do")
+    return backend
+
+
 @contextmanager
 def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
     """Join the ranks that the environment names, on the engine of the backend `spec`; alone where it names none.
@@ -83,10 +91,7 @@ def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
     Standard output is kept for results: what frameworks print goes to standard error, and nowhere while they join.
     Raises InputError where the backend has no ranks, RankFailure where the others do not come within `seconds`.
     """
-    backend = load(spec)
-    join = getattr(backend, "join", None)
-    if join is None:
-        raise InputError(f"backend {backend.name} offers no ranks and no streaming; torch and jax do")
+    backend = joinable(spec)
     among = place() is not None
     if among:
         sys.stdout.flush()
@@ -94,7 +99,7 @@ def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
         os.dup2(2, 1)
     with _silence() if among else nullcontext():
         try:
-            member = Member(spec, join(device, seconds), backend.name)
+            member = Member(spec, backend.join(device, seconds), backend.name)
         except Exception as error:
             raise RankFailure(f"the ranks do not come together within {seconds:g} s: {one_line(error)}") from None
         if member.size != (place() or (0, 1))[1]:

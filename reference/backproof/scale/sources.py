@@ -66,7 +66,9 @@ def open_source(source: str) -> Source:
         raise
     except OSError as error:
         raise InputError(f"{error.filename or source} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, OverflowError):
+    except MemoryError:
+        raise
+    except Exception:  # whatever damaged bytes make zipfile, struct and tokenize raise
         raise InputError(f"{source}: it is no array of numbers, as numpy.save and numpy.savez write them") from None
     if 0 in found.X.shape or found.X.shape[1] == 1:
         raise InputError(f"{source}: X has shape {found.X.shape}; it needs two examples at least, as columns")
