@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
             run.measure_ceilings(precisions, options.device)
             end = start + options.budget - (time.monotonic() - begun)  # they are measured again
             for number, cell in enumerate(planned):
-                head = f"[{number + 1}/{len(planned)}, {end - time.monotonic():.0f} s left]"
+                head = f"[{number + 1}/{len(planned)}, {max(end - time.monotonic(), 0):.0f} s left]"
                 share = _weight(cell) / sum(map(_weight, planned[number:]))
                 tell = partial(_tell, show, head)
                 run.measure(cell, share * (end - time.monotonic()), tell)

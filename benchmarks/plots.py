@@ -87,7 +87,12 @@ def _roofline(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
     for dtype, ceiling in ceilings.items():
         roof = np.minimum(ceiling["gemm_flops_per_s"], intensity * ceiling["read_bytes_per_s"])
         axes.loglog(intensity, roof, "k-" if dtype == "float32" else "k:", label=f"roof, {dtype}")
-    for own, style in _series(list(filter(on_roof, timed))):
+    counted = list(filter(on_roof, timed))
+    if not counted:  # as of a derivation, whose products are not known
+        axes.text(
+            0.5, 0.5, "no series: their operations in products are not counted", transform=axes.transAxes, ha="center"
+        )
+    for own, style in _series(counted):
         flops, read = np.transpose([operations(r) for r in own])
         axes.loglog(flops / read, flops / [r["median"] for r in own], ls="", alpha=0.8, **style)
     axes.set(

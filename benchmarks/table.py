@@ -56,7 +56,8 @@ def tables(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     table = Table("cell", "ours", "best peer", "times faster, 95% interval", title="ratios", title_style="")
     for r in result["ratios"]:
         table.add_row(r["cell"], r["best"], r["peer"], _interval(r))
-    yield table
+    if result["ratios"]:
+        yield table
     yield from map(Text, [*not_verified(result), *left_out(result), *throttled(result.get("clocks", []))])
 
 
@@ -72,7 +73,8 @@ def markdown(result: Mapping[str, Any]) -> str:
     for cell in dict.fromkeys(r["cell"] for r in result["results"]):
         lines += ["", f"**{headline(cell, result)}**", "", _row(HEADINGS), _row(["---"] * len(HEADINGS))]
         lines += [_row(row) for row in rows([r for r in result["results"] if r["cell"] == cell])]
-    lines += ["", _row(["cell", "ours", "best peer", "times faster, 95% interval"]), _row(["---"] * 4)]
+    if result["ratios"]:
+        lines += ["", _row(["cell", "ours", "best peer", "times faster, 95% interval"]), _row(["---"] * 4)]
     lines += [_row([r["cell"], r["best"], r["peer"], _interval(r)]) for r in result["ratios"]]
     lines += ["", *not_verified(result), *left_out(result), *throttled(result.get("clocks", []))]
     return "\n".join(lines).rstrip() + "\n"
