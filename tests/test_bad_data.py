@@ -53,3 +53,22 @@ def test_an_array_larger_than_any_memory_is_refused(refused, tmp_path):
                 header = {"descr": "<f8", "fortran_order": False, "shape": (1, 10**13)}
                 np.lib.format.write_array_header_2_0(member, header)
     assert "memory" in refused("descend", "univariate", "--data", tmp_path / "d.npz")
+
+
+TABLES = {
+    "text": (dict(a=["b", "c"], y=[1.0, 2.0]), "column a is string; the columns must be numbers"),
+    "nothing there": (dict(a=[1.0, None, 3.0], y=[1.0, 2.0, 4.0]), "some values are not finite"),
+    "no features": (dict(y=[1.0, 2.0]), "no features"),
+    "no rows": (dict(a=[], y=[]), "column"),
+    "one example": (dict(a=[1.0], y=[2.0]), "it needs two examples"),
+    "a constant target": (dict(a=[1.0, 2.0], y=[2.0, 2.0]), "the target is constant"),
+}
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_tables_that_nothing_can_be_learnt_from_are_refused(what, refused, tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns, said = TABLES[what]
+    parquet.write_table(arrow.table(columns), tmp_path / "d.parquet")
+    line = ("descend", "multivariate", "--backend", "numba", "--data", tmp_path / "d.parquet")
+    assert said in refused(*line)

@@ -70,7 +70,9 @@ def open_source(source: str) -> Source:
         raise
     except Exception:  # whatever damaged bytes make zipfile, struct and tokenize raise
         raise InputError(f"{source}: it is no array of numbers, as numpy.save and numpy.savez write them") from None
-    if 0 in found.X.shape or found.X.shape[1] == 1:
+    if found.X.shape[0] == 0:
+        raise InputError(f"{source}: there are no features; the target alone is not enough")
+    if found.X.shape[1] < 2:
         raise InputError(f"{source}: X has shape {found.X.shape}; it needs two examples at least, as columns")
     return found
 
