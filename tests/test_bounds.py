@@ -92,9 +92,11 @@ def test_no_bound_is_below_the_worst_case_nor_far_above(case):
     assert (found <= worst * loose).all()
 
 
-@pytest.mark.parametrize(("function", "z"), [("tanh", 4), ("tanh", -4), ("sigmoid", 8), ("sigmoid", -8)])
+@pytest.mark.parametrize(
+    ("function", "z"), [("tanh", 4), ("tanh", -4), ("sigmoid", 8), ("sigmoid", -8), ("log1p", 1000)]
+)
 def test_where_a_function_is_flat_it_hides_errors(function, z):
-    f = {"tanh": math.tanh, "sigmoid": lambda z: 1 / (1 + math.exp(-z))}[function]
+    f = {"tanh": math.tanh, "sigmoid": lambda z: 1 / (1 + math.exp(-z)), "log1p": math.log1p}[function]
     far = 2.0**33
     error = bound(lambda xp, x, y: x - y, far + z, far, fmt=FINE).item()
     worst = max(abs(f(z + error) - f(z)), abs(f(z - error) - f(z)))

@@ -118,9 +118,10 @@ class RoundingErrors(Sums):
         return self.single(node, carried, ULPS["expm1"])
 
     def log1p(self, node: Node, a: Sum) -> Sum:
-        """The slope is 1 / (1 + x) = exp(-y) at most exp(|y|)."""
+        """The slope is 1 / (1 + x) = exp(-y): at most exp(|y|), and less where |y| < |x|, which is so of positive x."""
+        low, size = self.lower(node.args[0]), self.upper(node)
         with np.errstate(all="ignore"):
-            moved = self.error(a) * np.exp(self.upper(node))
+            moved = self.error(a) * np.where(size < low, 1 / (1 + low), np.exp(size))
             carried = np.where(moved < 1, -np.log1p(-moved), np.inf)
         return self.single(node, carried, ULPS["log1p"])
 
