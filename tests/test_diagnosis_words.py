@@ -85,3 +85,22 @@ def test_where_no_mistake_is_found_the_next_step_is(changes, step, tmp_path):
     diagnosis = check(written(tmp_path, source), oracles=False).gradients["w"].diagnosis
     assert diagnosis.kind == "unknown"
     assert step in diagnosis.text
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "said"),
+    [
+        ("logistic_regression", "(p - y) / m", "(p - y) * p * (1 - p) / m", "p (1 - p), the slope of the sigmoid of z"),
+        (
+            "softmax_cross_entropy",
+            "(P - Y) / m",
+            "(P - Y) * P * (1 - P) / m",
+            "p (1 - p), the slope of the softmax of Z",
+        ),
+    ],
+)
+def test_a_slope_that_the_logarithm_has_cancelled_is_told(file, right, wrong, said, tmp_path):
+    source = (GALLERY / f"{file}.py").read_text().replace(right, wrong)
+    for gradient in check(written(tmp_path, source), oracles=False).gradients.values():
+        assert gradient.diagnosis.kind == "wrong-derivative"
+        assert f"multiplied by {said}, once too often" in gradient.diagnosis.text

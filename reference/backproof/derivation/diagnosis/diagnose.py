@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.derivation.diagnosis import derivatives, forward, operands, scaled, terms
+from backproof.derivation.diagnosis import derivatives, forward, operands, scaled, slopes, terms
 from backproof.derivation.diagnosis.factor import identify
 from backproof.derivation.diagnosis.fault import Fault, fit, holds
 from backproof.derivation.diagnosis.places import Places
@@ -118,6 +118,7 @@ class Diagnostician:
         params = {a for p in self.model.params for a in self.model.shapes[p].split()}
         letters = {x: n for x, n in self.samples[0].graph.dims.items() if x not in params}
         yield from derivatives.derivatives(sweeper, self.places)
+        yield from slopes.slopes(sweeper, self.places)
         yield from terms.terms(sweeper, self.places)
         yield from terms.reductions(sweeper, self.places)
         yield from terms.examples(sweeper, self.places, letters)
