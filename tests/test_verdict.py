@@ -72,11 +72,11 @@ def test_the_truth_is_told_with_the_digits_and_the_radius_it_is_known_to():
 
 
 def test_resolved_is_the_share_of_components_that_show_a_fault_of_half_their_size():
-    values = [4.0, 4.0, 2.0, 1.0, 1.0, 0.0]
-    truth = Quantity(quantity(values, 0, 0).value, np.full(6, 0.25), np.full(6, 0.25))
-    truth.likely[4] = 1.0  # resolutions: 1/8, 1/8, 1/4; 1/2, which is none; 2; none at all of zero
+    values = [4.0, 4.0, 2.0, 2.0, 1.0, 1.0, 0.0]
+    truth = Quantity(quantity(values, 0, 0).value, np.full(7, 0.25), np.full(7, 0.25))
+    truth.likely[5] = 1.0  # resolutions: 1/8 and 1/4 twice; 1/2, which is none; 2; none at all of zero
     judgement = judged(values, truth)
-    assert (judgement.verdict, judgement.resolution, judgement.resolved) == (Verdict.PASS, 0.125, 0.5)
+    assert (judgement.verdict, judgement.resolution, judgement.resolved) == (Verdict.PASS, 0.125, 4 / 7)
 
 
 def test_an_answer_that_is_rightly_not_finite_passes_and_resolves_nothing():
