@@ -26,7 +26,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m benchmarks",
         description="Time gradient descent in every series, verified and side by side.",
-        epilog="example:\n  python -m benchmarks --model univariate --budget 60 --json result.json",
+        epilog="example:\n  python -m benchmarks --model univariate --shape m=1000000 --budget 60 --json result.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

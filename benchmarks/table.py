@@ -87,11 +87,14 @@ def not_verified(result: Mapping[str, Any]) -> list[str]:
 
 
 def left_out(result: Mapping[str, Any]) -> list[str]:
-    """What the budget had no time for, a line for each cell and reason."""
+    """What the budget had no time for: cells that lack the same series, for the same reason, share a line."""
     series: dict[tuple[str, str], list[str]] = {}
     for one in result["left_out"]:
         series.setdefault((one["cell"], one["reason"]), []).append(one["series"])
-    return [f"left out: {cell}: {', '.join(names)}: {reason}" for (cell, reason), names in series.items()]
+    cells: dict[tuple[str, str], list[str]] = {}
+    for (cell, reason), names in series.items():
+        cells.setdefault((", ".join(names), reason), []).append(cell)
+    return [f"left out: {'; '.join(ids)}: {names}: {reason}" for (names, reason), ids in cells.items()]
 
 
 def seconds(value: float | None) -> str:

@@ -96,6 +96,10 @@ def test_what_the_budget_leaves_out_is_told():
         f"left out: {second.id}: numpy:reference, A/A numpy:reference: no time was left; raise --budget"
     ]
     assert left_out(result)[0] in markdown(result)
+    third = [one | {"cell": "another"} for one in result["left_out"]]
+    assert left_out({"left_out": result["left_out"] + third}) == [  # one line for both
+        f"left out: {second.id}; another: numpy:reference, A/A numpy:reference: no time was left; raise --budget"
+    ]
 
 
 def test_a_cell_that_the_machine_binds_has_ceilings_of_its_own_rounds(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from backproof.cli import main
 from backproof.derivation import oracles
 from backproof.derivation.check import check
 from backproof.derivation.ladder import Cause, Climb
+from backproof.derivation.report import as_text
 
 MODELS = sorted(NETWORK.parent.glob("*variate.py")) + sorted(NETWORK.parent.glob("two_layer_*.py"))
 SLOPE = " * A * (1 - A)"
@@ -229,6 +231,17 @@ def test_a_missing_framework_is_named(monkeypatch):
     monkeypatch.setattr(oracles, "find_spec", lambda name: None)
     result = check(str(NETWORK))
     assert result.oracles["torch"] == {"status": "missing", "reason": "torch is not installed"}
+
+
+def test_second_opinions_are_on_the_truth_not_on_the_gradients(monkeypatch, tmp_path):
+    monkeypatch.setattr(oracles, "FRAMEWORKS", ())
+    wrong = linear(tmp_path, ("2 / m", "1 / m"))
+    text = " ".join(as_text(check(wrong)).split())  # wherever a line is broken
+    assert re.search(
+        r"truth: certified to \d\d digits on 5 samples; second opinions on it: complex step agrees FAIL", text
+    )
+    text = " ".join(as_text(check(wrong, oracles=False)).split())
+    assert re.search(r"truth: certified to \d\d digits on 5 samples FAIL", text)
 
 
 def test_an_oracle_that_disagrees_is_reported(monkeypatch, tmp_path):

@@ -45,7 +45,7 @@ def test_a_step_inside_a_function_is_not_called_by_the_whole_expression(tmp_path
     source = (GALLERY / "logistic_regression.py").read_text().replace("np.exp(-z)", "np.exp(z)")
     text = check(written(tmp_path, source), oracles=False).gradients["w"].diagnosis.text
     whole = "`xp.logaddexp(z, 0 * z)`"
-    assert text.startswith(f"yours lacks the derivative of the exp inside {whole} (exp at line")
+    assert text.startswith(f"yours lacks the derivative of the exp inside {whole} (the exp at line")
 
 
 TAPPED = """

@@ -179,6 +179,16 @@ def test_cells_that_were_not_asked_for_are_not_gone(backproof, tmp_path, result)
     assert len(compare(json.loads(result), now, "old").gone) == len(old)  # asked for, and no longer there
 
 
+def test_where_no_cell_is_in_both_runs_nothing_is_said_to_be_the_same(backproof, tmp_path):
+    old, page = tmp_path / "old.json", tmp_path / "new.html"
+    asked = ["conform", "--backend", "numpy", "--cells", "quick"]
+    assert backproof(*asked, "--model", "univariate", "--json", old)[0] == 0
+    out = backproof(*asked, "--model", "multivariate", "--dtype", "float64", "--baseline", old, "--html", page)[1]
+    for said in (out, page.read_text()):
+        assert "nothing to compare: no cell of this run is in the earlier one" in " ".join(said.lower().split())
+        assert "no drift" not in said.lower()
+
+
 def test_cells_of_an_interrupted_run_are_not_gone(result):
     now = json.loads(result) | {"partial": True}
     now["cells"] = now["cells"][:3]

@@ -12,7 +12,7 @@ LISTED = 8  # cells named one by one
 
 def lines(drift: Drift) -> Iterator[Text]:
     """What differs, a finding a line; a line of its own where nothing does."""
-    yield Text(f"since {drift.baseline} ({drift.compared} cells compared):")
+    yield Text(f"since {drift.baseline} ({drift.compared} cell{'s' * (drift.compared != 1)} compared):")
     for what, then, now in drift.environment:
         yield Text(f"  {what}: {then} -> {now}", "dim")
     yield from _changes("new failures", drift.failures, "bold red")
@@ -35,7 +35,9 @@ def lines(drift: Drift) -> Iterator[Text]:
         counts = Counter(option for _, option in drift.not_asked)
         options = ", ".join(f"{count} by {option}" for option, count in counts.items())
         yield Text(f"  cells that were not asked for now: {options}", "dim")
-    if not (drift.failures or drift.verdicts or drift.beyond or drift.systematic):
+    if not drift.compared:
+        yield Text("  nothing to compare: no cell of this run is in the earlier one", "yellow")
+    elif not (drift.failures or drift.verdicts or drift.beyond or drift.systematic):
         yield Text("  no drift: every verdict is the same, and no error grew beyond noise", "green")
 
 

@@ -135,7 +135,7 @@ def closing(reports: Sequence[Report], seconds: float) -> Text:
     known = counts.pop("known_failures")
     said = [f"{count} {_word(Verdict(name))}" for name, count in counts.items() if count or name == "pass"]
     said += [f"{known} of them known failures"] if known else []
-    return Text(f"{len(reports)} cells: {', '.join(said)}, in {seconds:.1f} s")
+    return Text(f"{len(reports)} cell{'s' * (len(reports) != 1)}: {', '.join(said)}, in {seconds:.1f} s")
 
 
 def times(reports: Sequence[Report]) -> Iterator[Text]:

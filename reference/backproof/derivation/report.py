@@ -164,17 +164,17 @@ def _finding(g: Gradient) -> Iterator[Text]:
 
 
 def _closing(result: Result) -> Text:
-    said = ", ".join(f"{name} {answer['status']}{_why(answer)}" for name, answer in result.oracles.items())
+    opinions = {name: answer for name, answer in result.oracles.items() if name != "certified"}
     wrong = sum(g.verdict is Verdict.FAIL for g in result.gradients.values())
     several = f", {wrong} gradients wrong" if wrong > 1 else ""
     text = Text("")
-    if said:
-        text.append(f"oracles: {said}\n")
+    if certified := result.oracles.get("certified"):
+        text.append(f"truth: certified to {certified['digits']} digits on {certified['samples']} samples")
+        said = ", ".join(f"{name} {answer['status']}{_why(answer)}" for name, answer in opinions.items())
+        text.append(f"; second opinions on it: {said}\n" if said else "\n")
     text.append(f"{_word(result.verdict)}", STYLES[result.verdict])
     return text.append(f" {result.path}{several}, in {result.seconds:.1f} s")
 
 
 def _why(answer: dict[str, Any]) -> str:
-    if answer.get("reason"):
-        return f" ({answer['reason']})"
-    return f" to {answer['digits']} digits on {answer['samples']} samples" if "digits" in answer else ""
+    return f" ({answer['reason']})" if answer.get("reason") else ""

@@ -159,9 +159,9 @@ def _fault(places: Places, name: str, x: Node, y: Node, predict: Callable[[Sweep
         right = DERIVATIVES.get(y.op, "") if y.args and y.args[0] is x else ""
         right = f", {right.format(x=places.name(x), y=places.name(y))}" if right else ""
         by = "" if y in places.inside else f" by {places.name(x)}{right}"
-        text = f"yours lacks the derivative of {places.name(y)}{by} ({what})"
+        text = f"yours lacks the derivative of {places.name(y)}{by} (the {what})"
         return Fault("missing-derivative", text, y.line, predict, rank=0)
     right = f"the derivative of {places.name(y)} by {places.name(x)}"
     put = name.format(x=places.name(x), y=places.name(y), d=right)
-    text = f"yours has {put} ({what})" if "{d}" in name else f"yours has {put} for {right} ({what})"
+    text = f"yours has {put} (the {what})" if "{d}" in name else f"yours has {put} for {right} (the {what})"
     return Fault("wrong-derivative", text, y.line, predict, rank=2 if "derivative" in put else 1)

@@ -29,20 +29,20 @@ def forwards(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
         for other in node.args:
             if other.shape == node.shape and other.op != "constant":
                 lost = next((a for a in node.args if a is not other), node)
-                text = f"the forward values are those without {places.name(lost)} in {name} ({what})"
+                text = f"the forward values are those without {places.name(lost)} in {name} (the {what})"
                 yield _fault(node, "stale-value", text, lambda s, other=other: s.values[other], 5)
         if node.op in OTHER_SIGN:
             flipped = OTHER_SIGN[node.op]
-            text = f"the forward values are those with the other sign in {name} ({what})"
+            text = f"the forward values are those with the other sign in {name} (the {what})"
             yield _fault(node, "wrong-operand", text, lambda s, f=flipped, n=node: f(*_arguments(s, n)), 5)
-            text = f"the forward values are those without {places.name(node.args[0])} in {name} ({what})"
+            text = f"the forward values are those without {places.name(node.args[0])} in {name} (the {what})"
             yield _fault(node, "stale-value", text, lambda s, n=node: f_negated(*_arguments(s, n)), 6)
         for slot, used in enumerate(node.args):
             for other in distinct.get(used.shape, []):
                 if other.serial < node.serial and not np.array_equal(sweeper.values[other], sweeper.values[used]):
                     kind = "stale-value" if stale(used, other) else "wrong-operand"
                     text = f"the forward values are those with {places.name(other)} for {places.name(used)} in {name}"
-                    yield _fault(node, kind, f"{text} ({what})", _with_operand(node, slot, other), 5)
+                    yield _fault(node, kind, f"{text} (the {what})", _with_operand(node, slot, other), 5)
 
 
 def f_negated(first: Any, second: Any) -> Any:

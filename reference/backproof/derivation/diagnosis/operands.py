@@ -138,5 +138,5 @@ def _replaced(places: Places, pairs: Mapping[Node, Node], kind: str) -> Fault:
             return whole(s.read(s.swept({}, values)))
 
     node, other = next(iter(pairs.items()))
-    text = f"{places.name(other)} is used where {places.name(node)} belongs ({places.operation(node)})"
+    text = f"{places.name(other)} is used where {places.name(node)} belongs (the {places.operation(node)})"
     return Fault(kind, text, node.line, predict, rank=4)

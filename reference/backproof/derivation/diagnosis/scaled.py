@@ -108,7 +108,7 @@ def _path(places: Places, node: Node, i: int, j: int) -> Fault:
         flow = s.propagate({arg.args[j]: part})
         return exchanged(s, flow, flow)
 
-    text = f"the term that comes through {places.name(node)} and {places.name(arg)} ({places.operation(arg)})"
+    text = f"the term that comes through {places.name(node)} and {places.name(arg)} (the {places.operation(arg)})"
     return Fault("missing-term", text, arg.line or node.line, predict, "wrong-derivative", 7)
 
 
@@ -128,7 +128,7 @@ def _only(places: Places, nodes: list[Node], i: int, number: int) -> Fault:
         return exchanged(s, everything, flows[number])
 
     text = f"only step {number + 1} of {len(nodes)} counts in the gradient by {places.name(nodes[0].args[i])}"
-    where = f"({places.operation(nodes[0])})"
+    where = f"(the {places.operation(nodes[0])})"
     return Fault("missing-term", f"the other steps: {text} {where}", nodes[0].line, predict, "missing-term", 7)
 
 

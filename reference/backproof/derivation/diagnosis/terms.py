@@ -49,7 +49,7 @@ def _terms(places: Places, nodes: list[Node], i: int) -> Fault:
 
 
 def _missing(places: Places, node: Node, arg: Node, predict: Any, rank: int) -> Fault:
-    text = f"the term that comes through {places.name(arg)} in {places.name(node)} ({places.operation(node)})"
+    text = f"the term that comes through {places.name(arg)} in {places.name(node)} (the {places.operation(node)})"
     return Fault("missing-term", text, node.line or arg.line, predict, "wrong-derivative", rank)
 
 
