@@ -139,19 +139,19 @@ def gradients(X, y, w, b):
 def test_a_users_derivation_is_timed_by_hand_and_by_autodiff_and_verified(tmp_path):
     ended = command(
         "--model", derivation(tmp_path), "--series", "numpy:reference", "--series", "jax:loop", "--dtype", "float64",
-        "--shape", "d=4,m=64", "--budget", "2", "--json", "-",
+        "--shape", "d=4,m=4096", "--budget", "2", "--json", "-",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert {r["series"]: r["verified"] for r in told["results"]} == {"numpy:reference": True, "jax:loop": True}
     assert told["results"][0]["model"] == "mine.py"
-    assert told["results"][0]["shape"] == {"n": None, "m": 64, "k": None, "d": 4}
+    assert told["results"][0]["shape"] == {"n": None, "m": 4096, "k": None, "d": 4}
     assert [(r["best"], r["peer"]) for r in told["ratios"]] == [("numpy:reference", "jax:loop")]
 
 
 def test_a_users_wrong_derivation_has_no_time(tmp_path):
     wrong = derivation(tmp_path, hand="w=1.001 * delta @ X.T, b=delta.sum()")
-    options = ("--series", "numpy:reference", "--dtype", "float64", "--shape", "d=4,m=64", "--budget", "2")
+    options = ("--series", "numpy:reference", "--dtype", "float64", "--shape", "d=4,m=4096", "--budget", "2")
     ended = command("--model", wrong, *options)
     assert ended.returncode == 1, ended.stderr
     assert "not verified: mine.py m=64,d=4 float64 cpu: numpy:reference: the parameters" in ended.stdout
