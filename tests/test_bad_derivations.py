@@ -17,6 +17,13 @@ DERIVATIONS = {
     "no such param": (LINEAR.replace('["w", "b"]', '["v"]'), "params names v"),
     "a loss of no function": (LINEAR + "\nloss = 3\n", "`loss` is a int; it must be a function"),
     "a loss that is no scalar": (LINEAR.replace("xp.mean(", "("), "loss"),
+    **{
+        f"np.{call} in the loss": (
+            LINEAR.replace("xp.mean((w @ X", f"xp.mean((np.{call}").replace("params", "import numpy as np\nparams", 1),
+            "use the namespace's own, as in xp.exp",
+        )
+        for call in ("mean(w)", "sum(w)", "max(w)", "var(w)", "exp(w)", "dot(w, X)")
+    },
     "a loss of nothing": (LINEAR.replace("    return xp.mean", "    xp.mean"), "loss"),
     "an unknown argument": (LINEAR.replace("def gradients(X, y, w, b)", "def gradients(X, y, w, b, c)"), "takes c"),
     "gradients of no kind": (LINEAR.replace("return dict(w=delta @ X.T, b=delta.sum())", "return 1"), "returns a int"),

@@ -16,6 +16,7 @@ import numpy as np
 from backproof.derivation.file import Arrays, Derivation, load
 from backproof.errors import InputError
 from backproof.models.model import Dims
+from backproof.truth.graph import FOREIGN
 from backproof.truth.spans import source_lines
 from backproof.truth.trace import Trace, forward
 from backproof.truth.traversal import flatten, reachable
@@ -118,10 +119,12 @@ def _one_line(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {type(error).__name__}: {error.msg}"
     said = " ".join(str(error).split()) or "no message"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    stack = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in stack if f.filename == path]
     where = f"line {frames[-1].lineno}, in {frames[-1].name}: " if frames else ""
-    if "'Node'" in said and "ufunc" in said:
-        said = "a NumPy function is applied to a traced array; use the namespace's own, as in xp.exp"
+    within = stack and Path(stack[-1].filename).is_relative_to(Path(np.__file__).parent)
+    if "Node" in said and ("ufunc" in said or within):  # np.exp of a node; np.sum of one, by keywords it lacks
+        said = FOREIGN
     return where + (said if isinstance(error, InputError) else f"{type(error).__name__}: {said}")
 
 

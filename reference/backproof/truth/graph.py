@@ -23,6 +23,7 @@ from backproof.truth.spans import span
 
 Shape = tuple[int, ...]
 Operator = Callable[["Node", Any], "Node"]
+FOREIGN = "a NumPy function is applied to a traced array; use the namespace's own, as in xp.exp"
 _serial = itertools.count()
 
 
@@ -131,6 +132,8 @@ def as_node(value: Any) -> Node:
         return value
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
+        if any(isinstance(part, Node) for part in array.flat):
+            raise InputError(FOREIGN)
         raise InputError(f"the loss mixes a {type(value).__name__} into its arithmetic; use numbers and arrays")
     return Node("constant", (), array.shape, value=array)
 
