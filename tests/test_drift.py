@@ -175,7 +175,9 @@ def test_cells_that_were_not_asked_for_are_not_gone(backproof, tmp_path, result)
     said = said.partition(" no drift")[0]
     assert sorted(said.split(", ")) == sorted(f"{count} by {option}" for option, count in counts.items())
     assert "cells gone" not in out
-    now = json.loads(result) | {"cells": []}
+    then, now = json.loads(result), json.loads(result) | {"cells": []}
+    then["environment"]["asked"]["dtype"] = ["float64", "float16"]  # asked for by name there, and by no name here
+    assert {option for _, option in compare(then, now, "old").not_asked} == {"--dtype"}
     assert len(compare(json.loads(result), now, "old").gone) == len(old)  # asked for, and no longer there
 
 

@@ -137,6 +137,8 @@ def _left_out(cell: Mapping[str, Any], before: Mapping[str, Any], asked: Mapping
     for option in ("backend", "model", "dtype", "device"):
         if asked.get(option) and cell[option] not in asked[option]:
             return f"--{option}"
+    if before.get("dtype") and not asked.get("dtype"):  # without it only a few cells are planned in the narrow ones
+        return "--dtype"
     return "--cells" if before["cells"] not in (None, asked["cells"]) else None
 
 
