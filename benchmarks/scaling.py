@@ -59,9 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             joinable(backend)
         told = {"environment": _environment(), "backends": {}}
         for backend in arguments.backend or ["torch"]:
-            runs = [_together(backend, ranks) for ranks in reversed(RANKS)][
-                ::-1
-            ]  # a backend without ranks ends at once
+            most_first = [_together(backend, ranks) for ranks in reversed(RANKS)]  # one without ranks ends at once
+            runs = most_first[::-1]
             told["backends"][backend] = {"runs": runs, "model": fitted(runs)}
             _show(backend, told["backends"][backend])
         if arguments.json:

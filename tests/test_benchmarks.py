@@ -151,7 +151,7 @@ def test_a_users_derivation_is_timed_by_hand_and_by_autodiff_and_verified(tmp_pa
 
 def test_a_users_wrong_derivation_has_no_time(tmp_path):
     wrong = derivation(tmp_path, hand="w=1.001 * delta @ X.T, b=delta.sum()")
-    options = ("--series", "numpy:reference", "--dtype", "float64", "--shape", "d=4,m=4096", "--budget", "2")
+    options = ("--series", "numpy:reference", "--dtype", "float64", "--shape", "d=4,m=64", "--budget", "2")
     ended = command("--model", wrong, *options)
     assert ended.returncode == 1, ended.stderr
     assert "not verified: mine.py m=64,d=4 float64 cpu: numpy:reference: the parameters" in ended.stdout
