@@ -18,8 +18,9 @@ from rich.text import Text
 from backproof.cli.ending import ended
 from backproof.cli.parser import Parser
 from backproof.cli.terminal import results_console
+from backproof.conformance.drift import backend_facts, differences
 from benchmarks.ratios import RESAMPLES, noise, verdict
-from benchmarks.table import seconds, shown
+from benchmarks.table import percent, seconds, shown, with_interval
 
 Times = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -39,7 +40,7 @@ class Run:
 
     timed: Mapping[tuple[str, str], Timed]
     noise: Mapping[str, float]
-    facts: Mapping[str, str]
+    facts: Mapping[str, Any]
 
 
 def read(path: str) -> Run:
@@ -56,25 +57,25 @@ def _read(result: Mapping[str, Any]) -> Run:
     if not all(t.samples.ndim == 1 and t.samples.size and (t.samples > 0).all() for t in timed.values()):
         raise ValueError
     environment = result["environment"]
-    facts = {name: str(environment[name]) for name in ("backproof", "python", "platform", "processor", "threads")}
+    facts = {name: environment[name] for name in ("backproof", "python", "platform", "processor", "threads")}
     for name, backend in environment["backends"].items():
-        facts |= {name: backend["version"]} | {f"{name} {key}": str(v) for key, v in backend["settings"].items()}
+        facts |= backend_facts(name, backend)
     return Run(timed, {cell: noise(twice) for cell, twice in result["noise"].items()}, facts)
 
 
-def interval(then: Times, now: Times) -> tuple[float, float, float]:
+def ratio(then: Times, now: Times) -> dict[str, Any]:
     """How many times faster `now` is, by medians, with its 95% interval: rounds are resampled, each run's by itself."""
     rng = np.random.default_rng(0)
     old, new = (np.median(times[rng.integers(0, times.size, (RESAMPLES, times.size))], axis=1) for times in (then, now))
     low, high = np.quantile(old / new, [0.025, 0.975])
-    return float(np.median(then) / np.median(now)), float(low), float(high)
+    return {"ratio": float(np.median(then) / np.median(now)), "interval": [float(low), float(high)]}
 
 
 def compared(then: Run, now: Run) -> Iterator[RenderableType]:
     """What the times depend on and is different, a table a cell, and what only one run has."""
-    differ = [name for name in now.facts if then.facts.get(name, now.facts[name]) != now.facts[name]]
+    differ = differences(then.facts, now.facts)
     yield Text("versions, settings and machine are the same" if not differ else "what is different:", "dim")
-    yield from (Text(f"  {name}: {then.facts[name]} -> {now.facts[name]}", "dim") for name in differ)
+    yield from (Text(f"  {what}: {before} -> {after}", "dim") for what, before, after in differ)
     both = [key for key in now.timed if key in then.timed]
     for cell in dict.fromkeys(cell for cell, _ in both):
         most = max(then.noise.get(cell, 1.0), now.noise.get(cell, 1.0))
@@ -96,11 +97,11 @@ def _row(then: Timed, now: Timed, most: float) -> list[str]:
     medians = [seconds(float(np.median(t.samples))) for t in (then, now)]
     if then.threads != now.threads:
         return [*medians, f"threads: {then.threads} -> {now.threads}", "", ""]
-    ratio, low, high = interval(then.samples, now.samples)
-    said = verdict((low, high), most)
-    shares = [f"{100 * t.share:.0f}%" if t.share else "" for t in (then, now)]
+    found = ratio(then.samples, now.samples)
+    said = verdict(found["interval"], most)
+    shares = [percent(t.share) for t in (then, now)]
     told = " -> ".join(shares) if all(shares) else ""
-    return [*medians, f"{ratio:.3g} [{low:.3g}, {high:.3g}]", "" if said == "undecided" else said, told]
+    return [*medians, with_interval(found), "" if said == "undecided" else said, told]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,15 +21,14 @@ def check(folder: str) -> None:
         raise InputError("--plots is empty; name a folder")
     path = Path(folder)
     try:
-        if path.exists():
-            check_writable(*(str(path / f"{name}.png") for name in PLOTS))
-        else:
-            path.stat()
-    except FileNotFoundError:
+        path.stat()
+    except FileNotFoundError:  # it is made when there is something to put in
         nearest = next(parent for parent in path.absolute().parents if parent.exists())
         check_writable(str(nearest / path.name))
     except OSError as error:
         raise InputError(f"--plots {folder} cannot be made: {error.strerror}; name another folder") from None
+    else:
+        check_writable(*(str(path / f"{name}.png") for name in PLOTS))
 
 
 def draw(result: Mapping[str, Any], folder: str) -> None:

@@ -27,8 +27,8 @@ def rows(results: list[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
         yield (
             r["series"],
             seconds(r["median"]) if r["verified"] else "not verified",
-            _percent(r["efficiency"]),
-            _percent(r["gemm_share"]),
+            percent(r["efficiency"]),
+            percent(r["gemm_share"]),
             seconds(r["compile_seconds"]),
             seconds(r["dispatch_seconds"]),
             "" if share is None else f"{share:.2g}",
@@ -39,7 +39,7 @@ def headline(cell: str, result: Mapping[str, Any]) -> str:
     """The cell, what binds it and its floor."""
     first = next(r for r in result["results"] if r["cell"] == cell)
     noise = result["noise"].get(cell)
-    aa = f"; A/A {_interval(noise)}" if noise else ""
+    aa = f"; A/A {with_interval(noise)}" if noise else ""
     least = next((r["floor"] for r in result["results"] if r["cell"] == cell and r["floor"]), None)
     return f"{cell}: floor {seconds(least)}, bound by {first['binds']}; {first['threads']} threads{aa}"
 
@@ -55,7 +55,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield table
     table = Table("cell", "ours", "best peer", "times faster, 95% interval", title="ratios", title_style="")
     for r in result["ratios"]:
-        table.add_row(r["cell"], r["best"], r["peer"], _interval(r))
+        table.add_row(r["cell"], r["best"], r["peer"], with_interval(r))
     if result["ratios"]:
         yield table
     yield from map(Text, [*not_verified(result), *left_out(result), *throttled(result.get("clocks", []))])
@@ -75,7 +75,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         lines += [_row(row) for row in rows([r for r in result["results"] if r["cell"] == cell])]
     if result["ratios"]:
         lines += ["", _row(["cell", "ours", "best peer", "times faster, 95% interval"]), _row(["---"] * 4)]
-    lines += [_row([r["cell"], r["best"], r["peer"], _interval(r)]) for r in result["ratios"]]
+    lines += [_row([r["cell"], r["best"], r["peer"], with_interval(r)]) for r in result["ratios"]]
     lines += ["", *not_verified(result), *left_out(result), *throttled(result.get("clocks", []))]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -107,11 +107,13 @@ def seconds(value: float | None) -> str:
     return f"{value * 1e9:.0f} ns"
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """A share as whole percents."""
     return "" if value is None else f"{100 * value:.0f}%"
 
 
-def _interval(ratio: Mapping[str, Any]) -> str:
+def with_interval(ratio: Mapping[str, Any]) -> str:
+    """A ratio with three digits, and its interval."""
     low, high = ratio["interval"]
     return f"{ratio['ratio']:.3g} [{low:.3g}, {high:.3g}]"
 

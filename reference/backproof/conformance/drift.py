@@ -116,7 +116,7 @@ def compare(then: Result, now: Result, baseline: str) -> Drift:
     pairs = [(new[i], _ratios(old[i]), _ratios(new[i])) for i in both]
     return Drift(
         baseline,
-        _differences(_facts(then["environment"]), _facts(now["environment"])),
+        differences(_facts(then["environment"]), _facts(now["environment"])),
         failures,
         [change for change in changes if change not in failures],
         [growth for pair in pairs for growth in _beyond(*pair)],
@@ -196,13 +196,18 @@ def _facts(environment: Mapping[str, Any]) -> dict[str, Any]:
     facts["python-flint"] = environment["python-flint"]
     facts["backproof code"] = environment.get("code", "")[:12]
     for name, backend in environment["backends"].items():
-        facts[name] = backend["version"]
-        facts |= {f"{name} {key}": value for key, value in backend["settings"].items()}
+        facts |= backend_facts(name, backend)
         facts[f"{name} code"] = backend["code"][:12]
     for name, model in environment.get("models", {}).items():
         facts[f"{name} code"] = model["code"][:12]
     return facts
 
 
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def backend_facts(name: str, backend: Mapping[str, Any]) -> dict[str, Any]:
+    """A backend's version and settings, by name."""
+    return {name: backend["version"]} | {f"{name} {key}": value for key, value in backend["settings"].items()}
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Of the facts that both have, what was and is another: its name, then, now."""
     return [(what, then[what], now[what]) for what in now if what in then and then[what] != now[what]]

@@ -20,31 +20,22 @@ same number (normal equations).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from backproof.truth.formats import Floats, Format
 from backproof.truth.graph import Node
-from backproof.truth.laws import ULPS, Law, rigorous
+from backproof.truth.laws import ULPS, rigorous
 from backproof.truth.sums import Sum, Sums, peak_of
 
 
+@dataclass
 class RoundingErrors(Sums):
     """The sweep over every operation; products of matrices take their factors in with the bits of `products`."""
 
-    def __init__(
-        self,
-        fmt: Format,
-        law: Law,
-        upper: Callable[[Node], Floats],
-        lower: Callable[[Node], Floats],
-        products: Format | None = None,
-    ) -> None:
-        super().__init__(fmt, law, upper, lower)
-        self.products = products
+    products: Format | None = None
 
     def multiply(self, node: Node, a: Sum, b: Sum) -> Sum:
         ea, eb = self.error(a), self.error(b)

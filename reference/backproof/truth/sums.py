@@ -49,17 +49,14 @@ class Sum:
         return (peak_of(self.size), 1.0) if self.joined else (self.peak, self.divided)
 
 
+@dataclass
 class Sums:
     """Sweep with `Sum`s. `upper` and `lower` give each node's least upper and greatest lower |value|."""
 
-    def __init__(
-        self,
-        fmt: Format,
-        law: Law,
-        upper: Callable[[Node], Floats],
-        lower: Callable[[Node], Floats],
-    ) -> None:
-        self.fmt, self.law, self.upper, self.lower = fmt, law, upper, lower
+    fmt: Format
+    law: Law
+    upper: Callable[[Node], Floats]
+    lower: Callable[[Node], Floats]
 
     def error(self, s: Sum) -> Floats:
         """The absolute error of a sum once it is added up."""

@@ -164,4 +164,5 @@ def _fault(places: Places, name: str, x: Node, y: Node, predict: Callable[[Sweep
     right = f"the derivative of {places.name(y)} by {places.name(x)}"
     put = name.format(x=places.name(x), y=places.name(y), d=right)
     text = f"yours has {put} (the {what})" if "{d}" in name else f"yours has {put} for {right} (the {what})"
-    return Fault("wrong-derivative", text, y.line, predict, rank=2 if "derivative" in put else 1)
+    by_derivative = "{d}" in name or "derivative" in name
+    return Fault("wrong-derivative", text, y.line, predict, rank=2 if by_derivative else 1)
