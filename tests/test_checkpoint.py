@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from backproof.descent.checkpoint import MOST_KEPT, Checkpoint
 from backproof.descent.data import Data
 from backproof.descent.descent import Alone, follow, looks, stops
 from backproof.descent.problem import prepare
+from backproof.scale.member import Kept, Member, RankFailure
 
 pytest.importorskip("safetensors", reason="checkpoints are safetensors files")
 rng = np.random.default_rng(0)
@@ -136,10 +138,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(kept, monkeypatch):
     assert (file.read_bytes(), os.listdir(file.parent)) == (whole, [file.name])
 
 
-def test_only_the_rank_that_writes_writes(tmp_path):
-    problem = prepare(MODELS["multivariate"], DATA)
-    follow(engine("numpy", problem), problem, 20, checkpoint=Checkpoint(str(tmp_path / "c"), 7, writes=False))
+def test_of_ranks_the_first_alone_writes_and_says_what_is_wrong_with_it(tmp_path):
+    problem, file = prepare(MODELS["multivariate"], DATA), str(tmp_path / "c")
+    members = [Member("x", SimpleNamespace(rank=rank, ranks=2), "x") for rank in (0, 1)]
+    follow(engine("numpy", problem), problem, 20, checkpoint=Kept(file, 7, members[1]))
     assert os.listdir(tmp_path) == []
+    follow(engine("numpy", problem), problem, 20, checkpoint=Kept(file, 7, members[0]))
+    assert Kept(file, 7, members[1]).load(problem, "numpy")[1] == 20
+    with pytest.raises(RankFailure, match=r"^rank 0 of 2: .*gone/c"):
+        follow(engine("numpy", problem), problem, 20, checkpoint=Kept(str(tmp_path / "gone/c"), 7, members[0]))
 
 
 def test_options_that_do_not_fit_are_one_line(kept, backproof, tmp_path):

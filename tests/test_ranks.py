@@ -145,12 +145,26 @@ def test_a_command_as_two_ranks_ends_where_one_process_does(points, backend, opt
     [
         ([], "numpy", "backend numpy offers no ranks; torch and jax do"),
         (["--learning-rate", "1e6"], "torch", "the descent diverges"),
+        (["--learning-rate", "1e6"], "jax", "the descent diverges"),
     ],
 )
 def test_a_users_error_is_said_once(points, options, backend, message):
     ended = descended(["--ranks", "2", *options], points[0], backend)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert message in ended.stderr
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_what_one_rank_alone_meets_is_said_by_it(tmp_path, backend):
+    table, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    data, values = tmp_path / "d.parquet", np.random.default_rng(0).standard_normal((2, 900))
+    parquet.write_table(table.table({"x": values[0], "y": values[1]}), data, row_group_size=100, use_dictionary=False)
+    page = parquet.ParquetFile(data).metadata.row_group(8).column(0).data_page_offset
+    content = data.read_bytes()
+    data.write_bytes(content[:page] + b"\xff" * 60 + content[page + 60 :])
+    ended = descended(["--ranks", "2"], data, backend)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"backproof: rank 1 of 2: {data} is damaged: row group 8 cannot be read\n" in ended.stderr
 
 
 def test_another_number_of_ranks_than_the_environment_says_is_refused(points, monkeypatch, backproof):

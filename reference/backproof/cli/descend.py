@@ -1,7 +1,6 @@
 """`backproof descend`: gradient descent on real data, beside the closed form and random search."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof.cli.parser import Parser, add_command, natural, positive
@@ -11,6 +10,7 @@ from backproof.models import MODELS, named
 
 if TYPE_CHECKING:
     from backproof.cli.descent_report import Rivals
+    from backproof.descent.checkpoint import Checkpoint
     from backproof.descent.descent import Engine
     from backproof.descent.problem import Descent, Problem
     from backproof.landscape.draw import Trial
@@ -64,7 +64,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from backproof.descent.checkpoint import Checkpoint
     from backproof.landscape import draw
     from backproof.scale.launch import launch, launched, place, tied_to_the_launcher
     from backproof.scale.member import RankFailure
@@ -80,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--learning-rate is {rate}; it must be a positive number")
     if arguments.every is not None and arguments.checkpoint is None:
         raise InputError("--every is for --checkpoint FILE; give that too")
-    if arguments.checkpoint is not None:
-        Checkpoint(arguments.checkpoint, 1).check()
+    if kept := _checkpoint(arguments):
+        kept.check()
     rank, ranks = place() or (0, 1)
     if rank >= ranks:
         raise InputError(f"the environment says rank {rank} of {ranks}; ranks count from 0: mend RANK and WORLD_SIZE")
@@ -142,7 +141,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
             backend = worker.start()
             if "float64" not in backend.dtypes or "cpu" not in backend.devices:
                 raise InputError(f"backend {backend.name} has no float64 on a cpu; descend needs that")
-            descent, trials = _steps(arguments, Alone(worker, backend, problem), problem)
+            descent, trials = _steps(arguments, Alone(worker, backend, problem), problem, _checkpoint(arguments))
             name, ranks = backend.name, 1
         finally:
             worker.close()
@@ -157,28 +156,34 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
 
 def _as_one_of_all(arguments: argparse.Namespace, member: "Member", problem: "Problem") -> "Descended":
     """The descent by all ranks, once they agree on what they do."""
-    from backproof.scale.member import own
+    from backproof.scale.member import Kept, own
 
     member.agree("data or start", problem.fingerprint, problem.learning_rate, *problem.start.values())
-    if arguments.checkpoint is not None:
-        file = Path(arguments.checkpoint)
-        member.agree("checkpoint", file.read_bytes() if file.is_file() else b"")
+    kept = _checkpoint(arguments)
+    if kept is not None:
+        kept = Kept(kept.file, kept.every, member)
+        member.agree("checkpoint", member.alone(kept.bytes))
     member.place(problem.model, own(problem.inputs, member.rank, member.size), problem.dims["m"])
-    return _steps(arguments, member, problem, member.rank)
+    return _steps(arguments, member, problem, kept)
 
 
-def _steps(arguments: argparse.Namespace, engine: "Engine", problem: "Problem", rank: int = 0) -> "Descended":
+def _checkpoint(arguments: argparse.Namespace) -> "Checkpoint | None":
+    from backproof.descent.checkpoint import Checkpoint
+
+    return None if arguments.checkpoint is None else Checkpoint(arguments.checkpoint, arguments.every or 1000)
+
+
+def _steps(
+    arguments: argparse.Namespace, engine: "Engine", problem: "Problem", kept: "Checkpoint | None"
+) -> "Descended":
     """The descent, and a few steps at other learning rates where a picture is wanted."""
     from backproof.cli.terminal import bar
-    from backproof.descent.checkpoint import Checkpoint, keeps_path
+    from backproof.descent.checkpoint import keeps_path
     from backproof.descent.descent import follow
     from backproof.landscape import draw
 
-    file, kept = arguments.checkpoint, None
-    if file is not None:
-        if arguments.out and not keeps_path(problem.start):
-            raise InputError("of so many parameters a checkpoint keeps no path for --out to draw; leave one out")
-        kept = Checkpoint(file, arguments.every or 1000, writes=rank == 0)
+    if kept and arguments.out and not keeps_path(problem.start):
+        raise InputError("of so many parameters a checkpoint keeps no path for --out to draw; leave one out")
     with bar(arguments.steps, f"{problem.model.name} on {engine.name}") as shown:
         descent = follow(engine, problem, arguments.steps, shown.advance, kept)
     if not arguments.out:

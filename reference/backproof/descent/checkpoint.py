@@ -20,11 +20,10 @@ MOST_KEPT = 300  # parameters, beyond which no bound on rounding looks at those 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file, and after how many steps (and at the end) it is written anew; rank 0 of several `writes`."""
+    """The file, and after how many steps (and at the end) it is written anew."""
 
     file: str
     every: int
-    writes: bool = True
 
     def check(self) -> None:
         """InputError where safetensors is missing or `file` is no place to keep a state; asked before long work."""
@@ -37,8 +36,6 @@ class Checkpoint:
 
     def save(self, problem: Problem, backend: str, path: Sequence[Point], step: int, params: Mapping[str, Any]) -> None:
         """Write the state after `step` steps."""
-        if not self.writes:
-            return
         from safetensors.numpy import save
 
         tensors = {f"params.{name}": np.asarray(value) for name, value in params.items()}

@@ -3,14 +3,18 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from backproof.backend import Ranks
 from backproof.conformance.registry import load, one_line
+from backproof.descent.checkpoint import Checkpoint
+from backproof.descent.problem import Point, Problem
 from backproof.errors import InputError
 from backproof.models.model import Arrays, Model
 from backproof.scale.launch import place
@@ -36,14 +40,14 @@ class Member:
         self.model, self.columns, self.m = model, columns, m
 
     def advance(self, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
-        return self._met(lambda: self.ranks.descend(self.model, params, self.columns, self.m, learning_rate, steps))
+        return self.alone(lambda: self.ranks.descend(self.model, params, self.columns, self.m, learning_rate, steps))
 
     def loss(self, params: Arrays) -> float:
-        return float(self._met(lambda: self.ranks.evaluate(self.model, params, self.columns, self.m))[0])
+        return float(self.alone(lambda: self.ranks.evaluate(self.model, params, self.columns, self.m))[0])
 
     def reduce(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The sum over all ranks."""
-        return self._met(lambda: self.ranks.reduce(values))
+        return self.alone(lambda: self.ranks.reduce(values))
 
     def agree(self, what: str, *values: Any) -> None:
         """InputError where `values` (arrays, numbers, text, bytes) are not the same bits on all ranks."""
@@ -55,14 +59,35 @@ class Member:
         if (self.size * squares != total**2).any():  # by Cauchy and Schwarz, equal for equal bits alone
             raise InputError(f"the ranks differ in {what}; give all of them the same files and options")
 
-    def _met(self, call: Callable[[], T]) -> T:
+    def alone(self, call: Callable[[], T]) -> T:
+        """What a call gives in which this rank alone may fail. Raises RankFailure with what it met."""
         try:
             return call()
+        except InputError as error:
+            if self.size == 1:
+                raise
+            raise RankFailure(f"rank {self.rank} of {self.size}: {error}") from None
         except Exception as error:
             told = one_line(error)
             lost = any(word in told.lower() for word in LOST)
             what = "another rank is gone or silent" if lost else "it cannot go on"
             raise RankFailure(f"rank {self.rank} of {self.size}: {what}: {told}") from None
+
+
+@dataclass(frozen=True)
+class Kept(Checkpoint):
+    """The checkpoint of a descent by ranks: rank 0 writes it, and alone meets what is wrong with that."""
+
+    member: Member
+
+    def bytes(self) -> bytes:
+        """What the file holds now, nothing where there is none."""
+        file = Path(self.file)
+        return file.read_bytes() if file.is_file() else b""
+
+    def save(self, problem: Problem, backend: str, path: Sequence[Point], step: int, params: Mapping[str, Any]) -> None:
+        if self.member.rank == 0:
+            self.member.alone(lambda: Checkpoint.save(self, problem, backend, path, step, params))
 
 
 def own(columns: Mapping[str, Any], rank: int, ranks: int) -> dict[str, Any]:
@@ -89,6 +114,7 @@ def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
     """Join the ranks that the environment names, on the engine of the backend `spec`; alone where it names none.
 
     Standard output is kept for results: what frameworks print goes to standard error, and nowhere while they join.
+    An InputError inside must be one that every rank meets; a rank's own is a RankFailure (`Member.alone`).
     Raises InputError where the backend has no ranks, RankFailure where the others do not come within `seconds`.
     """
     backend = joinable(spec)
@@ -112,6 +138,9 @@ def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
             raise
         print(f"backproof: {failure}", file=sys.stderr, flush=True)
         os._exit(2)  # a framework's own farewell would wait for the rank that is gone
+    except InputError:  # all ranks met the same, and leave together: PyTorch aborts where its threads outlive Python
+        member.ranks.close()
+        raise
     member.ranks.close()
 
 

@@ -34,10 +34,10 @@ def moments(member: Member, source: Source) -> Moments:
     own = [share(columns, member.rank, member.size) for columns in (source.X, source.y)]
     total, products = np.zeros((n + 1, 1)), np.zeros((n + 1, n + 1))
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of that is refused below
-        for tile in _tiles(own):
+        for tile in _tiles(member, own):
             total += tile.sum(axis=1, keepdims=True)
         mean = member.reduce(total) / m
-        for tile in _tiles(own):
+        for tile in _tiles(member, own):
             centred = tile - mean
             products += centred @ centred.T
         products = member.reduce(products)
@@ -96,7 +96,8 @@ def sample(X: Columns, y: Columns) -> tuple[Floats, Floats]:
     return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts], axis=1)
 
 
-def _tiles(columns: list[Any]) -> Iterator[Floats]:
-    """[X; y] (n + 1, t), tile by tile."""
+def _tiles(member: Member, columns: list[Any]) -> Iterator[Floats]:
+    """[X; y] (n + 1, t), tile by tile; what of its own columns a rank cannot read is its own fault."""
     for start in range(0, columns[0].shape[1], WIDTH):
-        yield np.concatenate([part[:, start : start + WIDTH] for part in columns])
+        parts = member.alone(lambda at=start: [part[:, at : at + WIDTH] for part in columns])  # type: ignore[misc]
+        yield np.concatenate(parts)
