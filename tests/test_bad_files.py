@@ -2,10 +2,14 @@
 
 import copy
 import json
+import os
+import subprocess
 
 import pytest
 from tests.bad_input import listing, no_results, result_of, unreadable
 from tests.commands import DESCEND, QUICK, RESULT, with_file
+
+from backproof import files
 
 READERS = {  # what reads a file: the command line, "@" being the file, and its suffix
     "check FILE.py": (("check", "@"), ".py"),
@@ -40,6 +44,22 @@ def test_a_file_that_cannot_be_read_is_refused(reader, refused, tmp_path, monkey
     for path in paths.values():
         assert path in refused(*with_file(argv, path))
     assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_pipe_without_end_is_refused(reader, refused, tmp_path, monkeypatch):
+    """Fed for ever by another process, which ends with the test; 1 MiB is much where a GiB would be read."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "MOST_TEXT", 2**20)
+    argv, suffix = READERS[reader]
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    with open(tmp_path / f"pipe{suffix}", "r+b", buffering=0) as pipe:  # open for writing too, so that nobody waits for the other
+        endless = subprocess.Popen(["yes", "1,2"], stdout=pipe)
+        try:
+            assert f"pipe{suffix}" in refused(*with_file(argv, f"pipe{suffix}"))
+        finally:
+            endless.kill()
+            endless.wait()
 
 
 RESULTS = [name for name, (_, suffix) in READERS.items() if suffix == ".json"]

@@ -47,7 +47,10 @@ def check_writable(*paths: str | None) -> None:
             raise InputError(f"two results cannot both go to {path}; name another file for one of them")
 
 
-def check_size(path: str, hint: str = "name another file") -> None:
+ANOTHER = "name another file"
+
+
+def check_size(path: str, hint: str = ANOTHER) -> None:
     """InputError where a file that is read whole, as text, has more than MOST_TEXT bytes."""
     try:
         size = os.path.getsize(path)
@@ -57,13 +60,17 @@ def check_size(path: str, hint: str = "name another file") -> None:
         raise InputError(f"{path} has {size / 2**30:.3g} GiB, of text at most {MOST_TEXT >> 30} is read; {hint}")
 
 
-def read_text(path: str) -> str:
-    """The UTF-8 text in a file or pipe. Raises InputError where there is none, or too much."""
-    check_size(path)
+def read_text(path: str, hint: str = ANOTHER) -> str:
+    """The UTF-8 text in a file or pipe, be the pipe endless. Raises InputError where there is none, or too much."""
+    check_size(path, hint)
     try:
         if not (Path(path).is_file() or Path(path).is_fifo() or not Path(path).exists()):
             raise InputError(f"{path} is no file")
-        return Path(path).read_text(encoding="utf-8")
+        with open(path, "rb") as file:
+            text = file.read(MOST_TEXT + 1)
+        if len(text) > MOST_TEXT:
+            raise InputError(f"{path} goes on beyond {MOST_TEXT >> 30} GiB, of text no more is read; {hint}")
+        return text.decode()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

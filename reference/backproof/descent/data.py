@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backproof.errors import InputError
-from backproof.files import check_size
+from backproof.files import read_text
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -114,13 +115,11 @@ def _npz(path: str) -> Data:
 
 
 def _csv(path: str) -> Data:
-    check_size(path, "write it as .npy or .parquet, which are read tile by tile")
+    text = read_text(path, "write it as .npy or .parquet, which are read tile by tile").removeprefix("\ufeff")
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            header, *rows = [[field.strip() for field in row] for row in csv.reader(file) if row] or [[]]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error):
+        lines = io.StringIO(text, newline="")
+        header, *rows = [[field.strip() for field in row] for row in csv.reader(lines) if row] or [[]]
+    except csv.Error:
         raise InputError(f"{path}: it is no UTF-8 text with comma-separated values") from None
     values = np.empty((len(rows), len(header)))
     for number, row in enumerate(rows):
