@@ -111,7 +111,10 @@ function drawSurface(at) {
   const inside = ({ at: [u, v] }) => u >= shown.u[0] && u <= last(shown.u) && v >= shown.v[0] && v <= last(shown.v);
   const on = (some, extra) => ({ type: "scatter3d", x: some.map((p) => p.at[0]), y: some.map((p) => p.at[1]), z: some.map((p) => p.on), showlegend: false, hoverinfo: "skip", ...extra });
   const ink = getComputedStyle(document.documentElement).getPropertyValue("--quiet").trim();
-  const axis = (label) => ({ title: { text: label.split(" (")[0] }, gridcolor: ink, color: ink, showbackground: false });
+  const narrow = document.getElementById("chart-surface").clientWidth < 450; // seen from farther away, in smaller letters
+  const small = narrow ? { title: { font: { size: 10 } }, tickfont: { size: 9 }, nticks: 5 } : {};
+  const eye = Object.fromEntries(Object.entries({ x: -1.1, y: -1.3, z: 1.7 }).map(([along, far]) => [along, far * (narrow ? 1.25 : 1)]));
+  const axis = (label) => ({ ...small, title: { ...small.title, text: label.split(" (")[0] }, gridcolor: ink, color: ink, showbackground: false });
   const traces = [
     { type: "surface", x: shown.u, y: shown.v, z: shown.losses, colorscale: "Viridis", showscale: false, opacity: 0.92, hovertemplate: "%{x:.3g}, %{y:.3g}: loss %{z:.4g}<extra></extra>" },
     on(points.slice(0, at + 1).filter(inside), { mode: "lines+markers", line: { color: colour, width: 6 }, marker: { size: 3.5, color: colour } }),
@@ -119,7 +122,7 @@ function drawSurface(at) {
   ];
   chart("chart-surface", traces, {
     uirevision: "kept", // a view that was turned stays
-    scene: { xaxis: axis(shown.labels[0]), yaxis: axis(shown.labels[1]), zaxis: axis("loss"), camera: { eye: { x: -1.1, y: -1.3, z: 1.7 } }, aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.75 } },
+    scene: { xaxis: axis(shown.labels[0]), yaxis: axis(shown.labels[1]), zaxis: axis("loss"), camera: { eye }, aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.75 } },
   });
 }
 
