@@ -16,6 +16,7 @@ from tests.test_fuzz import one_line_or_fine
 from backproof.conformance import known
 from backproof.derivation.check import check
 from backproof.descent.data import load
+from backproof.scale.member import Member
 from backproof.scale.sources import open_source, streamed
 from backproof.scale.streaming import moments
 
@@ -62,7 +63,7 @@ def read_through(path):
     """What a streamed descent reads, all of it."""
     source = open_source(path)
     if source.X.shape[1] < 10**6:  # a number of examples was damaged: nobody waits for that here
-        moments(SimpleNamespace(rank=0, size=1, reduce=lambda values: values), source)
+        moments(Member("x", SimpleNamespace(rank=0, ranks=1, reduce=lambda values: values), "x"), source)
 
 
 @pytest.mark.parametrize("ending", FILES)
