@@ -53,7 +53,7 @@ def test_a_pipe_without_end_is_refused(reader, refused, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "MOST_TEXT", 2**20)
     argv, suffix = READERS[reader]
     os.mkfifo(tmp_path / f"pipe{suffix}")
-    with open(tmp_path / f"pipe{suffix}", "r+b", buffering=0) as pipe:  # open for writing too, so that nobody waits for the other
+    with open(tmp_path / f"pipe{suffix}", "r+b", buffering=0) as pipe:  # for both, so that nobody waits
         endless = subprocess.Popen(["yes", "1,2"], stdout=pipe)
         try:
             assert f"pipe{suffix}" in refused(*with_file(argv, f"pipe{suffix}"))
