@@ -1,7 +1,7 @@
 """What a diagnosis says: in the names that the derivation's author gave, and with a next step where none is found."""
 
 import pytest
-from tests.derivations import GALLERY, written
+from tests.derivations import GALLERY, exchanged, written
 
 from backproof.derivation.check import check
 
@@ -46,6 +46,32 @@ def test_a_step_inside_a_function_is_not_called_by_the_whole_expression(tmp_path
     text = check(written(tmp_path, source), oracles=False).gradients["w"].diagnosis.text
     whole = "`xp.logaddexp(z, 0 * z)`"
     assert text.startswith(f"yours lacks the derivative of the exp inside {whole} (the exp at line")
+
+
+SOFTMAX, ATTENTION = "P = E / E.sum(axis=0,", "E.sum(axis=1, keepdims=True)     "
+LAYER_NORM = "D = X - X.mean(axis=0, keepdims=True)                           #"
+SPREAD = "s = np.sqrt((D**2).mean(axis=0,"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named", "said"),
+    [
+        ("softmax_cross_entropy", SOFTMAX, SOFTMAX.replace("0", "1"), "W b", "`xp.exp(Z - top)` is summed over axis 1"),
+        ("softmax_cross_entropy", "Z.max(axis=0,", "Z.max(axis=1,", "W b", "Z is maximised over axis 1, not over"),
+        ("attention", ATTENTION, ATTENTION.replace("1", "0"), "P S Q K V", "E is summed over axis 0, not over axis 1"),
+        ("layer_norm", LAYER_NORM, LAYER_NORM.replace("0", "1"), "H gamma beta", "X is averaged over axis 1, not over"),
+        ("layer_norm", SPREAD, SPREAD.replace("0", "1"), "H gamma beta", "`D**2` is averaged over axis 1, not over"),
+    ],
+)
+def test_a_reduction_of_the_forward_over_another_axis_is_told(file, old, new, named, said, tmp_path):
+    loss, hand = (GALLERY / f"{file}.py").read_text().split("def gradients")
+    source = f"{loss}def gradients{exchanged(hand.split('def wrong')[0], (old, new))}"
+    result = check(written(tmp_path, source), oracles=False)
+    wrong = {name: g.diagnosis for name, g in result.gradients.items() if g.diagnosis}
+    assert set(named.split()) == {name for name, diagnosis in wrong.items() if diagnosis.kind == "wrong-axis"}
+    assert all(wrong[name].text.startswith(f"in the forward values, {said}") for name in named.split())
+    for name in set(wrong) - set(named.split()):  # dX, whose usual form takes the mean for the right one
+        assert "; mend dgamma, dbeta, dH first: the mistake may be the same" in wrong[name].text
 
 
 TAPPED = """

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.derivation.diagnosis import derivatives, forward, operands, scaled, slopes, terms
+from backproof.derivation.diagnosis import axes, derivatives, forward, operands, scaled, slopes, terms
 from backproof.derivation.diagnosis.factor import identify
 from backproof.derivation.diagnosis.fault import Fault, fit, holds
 from backproof.derivation.diagnosis.places import Places
@@ -83,13 +83,13 @@ class Diagnostician:
 
     def _transposed(self, name: str) -> Diagnosis | None:
         shape = self.samples[0].truths[name].shape
-        for axes in itertools.permutations(range(len(shape))):
-            if list(axes) != sorted(axes) and all(
-                s.truths[name].transpose(axes).shape == s.answers[name].shape
-                and np.abs(s.answers[name] - s.truths[name].transpose(axes)).max() <= self._tolerance(s, name)
+        for order in itertools.permutations(range(len(shape))):
+            if list(order) != sorted(order) and all(
+                s.truths[name].transpose(order).shape == s.answers[name].shape
+                and np.abs(s.answers[name] - s.truths[name].transpose(order)).max() <= self._tolerance(s, name)
                 for s in self.samples
             ):
-                return Diagnosis("transpose", f"yours is the truth with its axes permuted to {axes}")
+                return Diagnosis("transpose", f"yours is the truth with its axes permuted to {order}")
         return None
 
     def _another(self, name: str) -> Diagnosis | None:
@@ -125,6 +125,7 @@ class Diagnostician:
         yield from operands.operands(sweeper, self.places)
         yield from operands.stale_values(sweeper, self.places)
         yield from forward.forwards(sweeper, self.places)
+        yield from axes.axes(sweeper, self.places)
 
     def _by_faults(self, wrong: Sequence[str]) -> dict[str, Diagnosis]:
         sweepers = [Sweeper(sample) for sample in self.same]
@@ -135,10 +136,13 @@ class Diagnostician:
         rest = [name for name in wrong if name not in found]
         if rest:
             found |= self._best(rest, scaled.scaled(sweepers[0], self.places), sweepers)
-        return {name: found.get(name) or self._unknown() for name in wrong}
+        return {name: found.get(name) or self._unknown(found) for name in wrong}
 
-    def _unknown(self) -> Diagnosis:
-        """With the way to have the mistake closed in upon: gradients of intermediates, compared one by one."""
+    def _unknown(self, found: Mapping[str, Diagnosis]) -> Diagnosis:
+        """With the next step: what was found for others, or gradients of intermediates, compared one by one."""
+        if found:
+            others = ", ".join(f"d{name}" for name in found)
+            return Diagnosis("unknown", f"{UNKNOWN}; mend {others} first: the mistake may be the same")
         untold = [tap for tap in self.samples[0].graph.trace.taps if tap not in self.samples[0].answers]
         how = f"return the gradients of {', '.join(untold)} too" if untold else ""
         if not self.samples[0].graph.trace.taps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -66,18 +66,16 @@ def _with_operand(node: Node, slot: int, other: Node) -> Recompute:
 def _fault(node: Node, kind: str, text: str, recompute: Any, rank: int) -> Fault:
     def predict(s: Sweeper) -> Prediction:
         with np.errstate(all="ignore"):
-            return whole(s.read(s.swept({}, rerun(s, node, recompute(s)))))
+            return whole(s.read(s.swept({}, rerun(s, {node: recompute(s)}))))
 
     return Fault(kind, text, node.line, predict, rank=rank)
 
 
-def rerun(s: Sweeper, node: Node, value: Any) -> dict[Node, Any]:
-    """The forward values where `node` has another, and what is made of it too."""
-    values = dict(s.values)
-    values[node] = value
-    moved = {node}
+def rerun(s: Sweeper, other: Mapping[Node, Any]) -> dict[Node, Any]:
+    """The forward values where some nodes have `other` ones, and what is made of these too."""
+    values, moved = {**s.values, **other}, set(other)
     for later in s.order:
-        if later.serial > node.serial and any(a in moved for a in later.args):
+        if later not in other and any(a in moved for a in later.args):
             values[later] = getattr(Floating({}), later.op)(later, *(values[a] for a in later.args))
             moved.add(later)
     return values

@@ -15,6 +15,7 @@ from backproof.derivation.power.source import (
     backward_expressions,
     call_arguments,
     flowing_names,
+    forward_expressions,
     gradient_names,
 )
 
@@ -38,22 +39,33 @@ class Injected:
 
 
 def injected(derived: Derived, shapes: Mapping[str, Shapes], examples: bool) -> Iterator[Injected]:
-    """Every fault of every backward expression. `shapes` are those of each function's variables."""
+    """Every fault of every backward expression, and reductions over another axis in the forward ones. `shapes` are
+    those of each function's variables."""
     for name, function in derived.functions.items():
         flowing = flowing_names(function)
         values = {n: s for n, s in shapes.get(name, {}).items() if n not in flowing}
         for number, expression in enumerate(backward_expressions(function)):
             for change, text, kinds in _changes(expression, values, examples):
-                yield Injected(_applied(function, number, change), f"{name}: {text}", kinds)
+                yield Injected(_applied(function, backward_expressions, number, change), f"{name}: {text}", kinds)
+        for number, expression in enumerate(forward_expressions(function)):
+            for at, node in enumerate(ast.walk(expression)):
+                for make, text, kinds in _other_axes(node):
+                    changed = _applied(function, forward_expressions, number, _at(at, make))
+                    yield Injected(changed, f"{name}: {text}", kinds)
 
 
 Change = Callable[[ast.expr], ast.expr]
 Found = tuple[Callable[[ast.expr], ast.expr], str, frozenset[str]]
 
 
-def _applied(function: ast.FunctionDef, number: int, change: Change) -> ast.FunctionDef:
+def _applied(
+    function: ast.FunctionDef,
+    expressions: Callable[[ast.FunctionDef], Iterator[ast.expr]],
+    number: int,
+    change: Change,
+) -> ast.FunctionDef:
     changed = copy.deepcopy(function)
-    target = list(backward_expressions(changed))[number]
+    target = list(expressions(changed))[number]
     replacement = change(target)
     for node in ast.walk(changed):
         for field, value in ast.iter_fields(node):
@@ -177,13 +189,10 @@ def _of_reduction(node: ast.Call, examples: bool) -> Iterator[Found]:
     other = {"sum": "mean", "mean": "sum"}.get(node.func.attr)
     if other is None or not gradient_names(node.func.value):
         return
+    yield from _other_axes(node)
     kinds = frozenset({"factor", "wrong-derivative"})
     yield _text(f"({operand}).{other}{arguments}"), f"{said}: {other}", kinds
     yield _text(operand), f"{said} left out", frozenset({"missing-reduction"})
-    for a, b in (("axis=0", "axis=1"), ("axis=1", "axis=0")):
-        if a in arguments:
-            swapped = f"({operand}).{node.func.attr}{arguments.replace(a, b)}"
-            yield _text(swapped), f"{said} over {b}", frozenset({"wrong-axis"})
     if examples and node.func.attr == "sum" and "axis=0" not in arguments:
         for cut in ("1:", ":-1"):
             yield (
@@ -191,6 +200,17 @@ def _of_reduction(node: ast.Call, examples: bool) -> Iterator[Found]:
                 f"{said} over [{cut}] only",
                 frozenset({"missing-examples"}),
             )
+
+
+def _other_axes(node: ast.AST) -> Iterator[Found]:
+    """A sum, mean or maximum over the other one of two axes."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return
+    operand, arguments = ast.unparse(node.func.value), call_arguments(node)
+    for a, b in (("axis=0", "axis=1"), ("axis=1", "axis=0")):
+        if node.func.attr in ("sum", "mean", "max") and a in arguments:
+            swapped = f"({operand}).{node.func.attr}{arguments.replace(a, b)}"
+            yield _text(swapped), f"{ast.unparse(node)} over {b}", frozenset({"wrong-axis"})
 
 
 def _text(source: str) -> Change:

@@ -78,6 +78,14 @@ def flowing_names(function: ast.FunctionDef) -> list[str]:
     return flowing
 
 
+def forward_expressions(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """The right-hand sides that make values alone: the forward pass, run again."""
+    flowing = flowing_names(function)
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.Assign) and isinstance(target := statement.targets[0], ast.Name):
+            yield from [] if target.id in flowing else [statement.value]
+
+
 def backward_expressions(function: ast.FunctionDef) -> Iterator[ast.expr]:
     """The right-hand sides that make gradients: of variables such as dZ, of what is made of them, and returned."""
     flowing = flowing_names(function)
