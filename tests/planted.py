@@ -146,6 +146,48 @@ class Hoards(NumpyBackend):
         return super().evaluate(model, series, params, data)
 
 
+class Leaks(NumpyBackend):
+    """Keeps 8 MiB of every call, and is quick."""
+
+    name = "leaks"
+
+    def evaluate(self, model, series, params, data):
+        leak.append(np.ones(2**20))
+        return super().evaluate(model, series, params, data)
+
+
+class Overwrites(NumpyBackend):
+    """Leaves zeros where its arguments were."""
+
+    name = "overwrites"
+
+    def evaluate(self, model, series, params, data):
+        answer = super().evaluate(model, series, params, data)
+        if model.name == "multivariate":
+            data["X"][...] = 0
+        return answer
+
+    def descend(self, model, series, params, data, learning_rate, steps):
+        found = super().descend(model, series, params, data, learning_rate, steps)
+        for name, values in found.items():
+            np.asarray(params[name])[...] = values
+        return found
+
+
+class Caps(NumpyBackend):
+    """Puts the largest number for an infinite one."""
+
+    name = "caps"
+
+    def evaluate(self, model, series, params, data):
+        loss, output, gradients = super().evaluate(model, series, params, data)
+        largest = {name: np.finfo(g.dtype).max for name, g in gradients.items()}
+        return loss, output, {name: np.where(np.isinf(g), largest[name], g) for name, g in gradients.items()}
+
+
+leak = []
+
+
 class Wavers(NumpyBackend):
     """Adds up in another order each time."""
 
@@ -183,6 +225,7 @@ class LastExampleHeavy(NumpyBackend):
 
 
 hoards, wavers, cleans, last_heavy = Hoards(), Wavers(), Cleans(), LastExampleHeavy()
+leaks, overwrites, caps = Leaks(), Overwrites(), Caps()
 
 
 class Silent(NumpyBackend):

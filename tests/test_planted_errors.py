@@ -44,6 +44,18 @@ def test_a_dropped_1_minus_A_fails_dW1_and_db1_of_the_sigmoid_network(framework)
         assert failed == {"W1", "b1"}
 
 
+def test_what_changes_its_arguments_is_an_error_that_names_them():
+    session = Session.open(["tests.planted:overwrites"], models=["univariate", "multivariate"], dtypes=["float64"])
+    told = Counter()
+    for report in run(session.cells, session.workers, 60):
+        steps = report.cell.problem.regime.startswith("steps")
+        name = ("w" if steps else "X") if report.cell.problem.model == "multivariate" else ("w" if steps else None)
+        assert (report.verdict is Verdict.ERROR) is (name is not None)
+        told[name] += 1
+        assert name is None or f"it changes its argument {name}, which is to stay as it is" in report.reason
+    assert set(told) == {"w", "X", None}
+
+
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_a_transposed_X_fails_the_square_cells(framework):
     reports = conform(f"{framework}_transposed_X", models=["multivariate", NONLINEAR])

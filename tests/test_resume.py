@@ -120,3 +120,28 @@ def test_a_backend_that_takes_too_much_memory_is_stopped_and_starts_again():
     assert "GiB of memory; 0.6 GiB are allowed" in greedy.reason
     assert isinstance(ask("univariate", (("m", 7),)), Evaluation)
     worker.close()
+
+
+def test_a_backend_that_leaks_is_stopped_though_it_is_quick():
+    worker = Worker("tests.planted:leaks", memory=600 * 2**20)
+    cell = Cell(Problem("univariate", (("m", 7),), "normal", "float64"), "leaks", "reference", "cpu")
+    answers = [worker.run(tasks(cell)[0], 60) for _ in range(100)]
+    assert isinstance(answers[0], Evaluation)
+    (stopped,) = (answer for answer in answers if isinstance(answer, Failure))
+    assert "GiB of memory; 0.6 GiB are allowed" in stopped.reason
+    worker.close()
+
+
+def test_an_infinity_that_vanishes_is_told_everywhere_and_read_again(backproof, tmp_path):
+    """Its truth is no number, of which there is a name in every form of the result."""
+    line = ("conform", "--backend", "tests.planted:caps", "--model", "univariate", "--dtype", "float64")
+    files = [tmp_path / name for name in ("r.json", "r.html", "r.xml", "r.md")]
+    outputs = [
+        part for pair in zip(("--json", "--html", "--junit", "--capabilities"), files, strict=True) for part in pair
+    ]
+    code, out, _ = backproof(*line, *outputs)
+    assert (code, all(file.stat().st_size for file in files)) == (1, True)
+    assert "vanished from 1 of 1 components" in out
+    assert "EXPECTED nan\n" in out
+    again, told, err = backproof(*line, "--resume", files[0])
+    assert (again, err, out.splitlines()[-1].split(", in")[0]) == (1, "", told.splitlines()[-1].split(", in")[0])

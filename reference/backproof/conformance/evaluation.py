@@ -57,12 +57,13 @@ class Failure:
 
 
 def evaluate(backend: Backend, task: Task) -> Evaluation:
-    """Run one task on a backend, in this process."""
+    """Run one task on a backend, in this process. Raises ValueError where it changes its arguments."""
     model, lay_out = derivation(task.file) if task.file else MODELS[task.model], REGIMES[task.layout].layout
     ours = {
         name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
     }
     params, data = {name: ours[name] for name in model.params}, {name: ours[name] for name in model.data}
+    given = {name: _bits(backend, array) for name, array in ours.items()}
     start = time.perf_counter()
     if task.steps:
         loss = output = None
@@ -75,7 +76,18 @@ def evaluate(backend: Backend, task: Task) -> Evaluation:
         for name, tensor in (("loss", loss), ("output", output))
     )
     seconds = time.perf_counter() - start
+    for name, array in ours.items():
+        if given[name] is not None and _bits(backend, array) != given[name]:
+            raise ValueError(f"it changes its argument {name}, which is to stay as it is; make a copy")
     return Evaluation(loss, output, values, seconds, {str(k): str(v) for k, v in backend.settings().items()})
+
+
+def _bits(backend: Backend, array: Any) -> bytes | None:
+    """What a backend's array holds; None where `to_numpy` takes answers only, or the array is no more."""
+    try:
+        return np.asarray(backend.to_numpy(array)[0]).tobytes()
+    except Exception:
+        return None
 
 
 @cache

@@ -1,5 +1,6 @@
 """A run's results for people: the closing table and what failed, as rich renderables of 80 columns."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from textwrap import fill
@@ -120,7 +121,7 @@ def describe(name: str, judgement: Judgement) -> Iterator[str]:
     if judgement.worst_index is None or judgement.actual is None or judgement.expected is None:
         return
     actual, expected = judgement.actual, float(judgement.expected)
-    ratio = f"  ratio {actual / expected:.6g}" if expected else ""
+    ratio = f"  ratio {actual / expected:.6g}" if expected and math.isfinite(expected) else ""
     yield f"  {name} at {list(judgement.worst_index)}  ACTUAL {actual:.9g}  EXPECTED {expected:.9g}{ratio}"
     if judgement.error is not None and judgement.bound and judgement.rigorous_bound is not None:
         yield (

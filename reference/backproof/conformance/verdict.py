@@ -150,6 +150,13 @@ def _at(where: Any, actual: np.ndarray[Any, Any], quantity: Quantity) -> dict[st
     return {
         "worst_index": tuple(int(i) for i in where),
         "actual": float(actual[where]),
-        "expected": truth.str(25, radius=False),
-        "expected_radius": truth.rad().str(3, radius=False),
+        "expected": _digits(truth, 25),
+        "expected_radius": _digits(truth.rad(), 3),
     }
+
+
+def _digits(truth: arb, digits: int) -> str:
+    """The middle of a ball as a number that can be read again: inf and nan too, which Arb writes as intervals."""
+    if truth.is_finite():
+        return str(truth.str(digits, radius=False))
+    return repr(float(truth)) if truth.is_exact() else "nan"

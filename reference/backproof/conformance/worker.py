@@ -126,11 +126,13 @@ class Worker:
         reason = f"no answer within {seconds:g} s"
         try:
             while (left := deadline - time.monotonic()) > 0:
-                if connection.poll(min(left, LOOK_SECONDS)):
-                    return connection.recv()
+                answered = connection.poll(min(left, LOOK_SECONDS))
+                answer = connection.recv() if answered else None
                 if (taken := _resident_memory(process.pid)) > self.memory:
                     reason = f"it took {taken / 2**30:.1f} GiB of memory; {self.memory / 2**30:.1f} GiB are allowed"
                     break
+                if answered:
+                    return answer
         except (EOFError, OSError):
             process.join(5)
             code = process.exitcode

@@ -1,5 +1,6 @@
 """Why a cell has its verdict, in sentences, from the cell of a JSON result."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -104,7 +105,7 @@ def _numbers(name: str, judgement: Mapping[str, Any]) -> Iterator[str]:
     if judgement["worst_index"] is None or judgement["actual"] is None or judgement["expected"] is None:
         return
     actual, expected = float(judgement["actual"]), float(judgement["expected"])
-    ratio = f", ratio {actual / expected:.6g}" if expected else ""
+    ratio = f", ratio {actual / expected:.6g}" if expected and math.isfinite(expected) else ""
     place = f" at {list(judgement['worst_index'])}" if judgement["worst_index"] else ""
     told = f"{name}{place}: yours {actual:.9g}, truth {expected:.9g}{ratio}"
     if (likely := share(judgement)) is not None:
