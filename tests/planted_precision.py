@@ -66,3 +66,20 @@ class Float32Inside(NumpyBackend):
         loss, output, gradients = super().evaluate(model, series, narrow(params), narrow(data))
         widened = {name: np.asarray(g, "float64") for name, g in gradients.items()}
         return np.float64(loss), np.asarray(output, "float64"), widened
+
+
+class Float32AndWrong(Float32Inside):
+    """As that, and one gradient is not only narrow: `mistake` of it."""
+
+    def __init__(self, mistake):
+        self.name, self.mistake = "float32-and-wrong", mistake
+
+    def evaluate(self, model, series, params, data):
+        loss, output, gradients = super().evaluate(model, series, params, data)
+        name = "W1" if "W1" in gradients else "w"
+        return loss, output, gradients | {name: self.mistake(gradients[name])}
+
+
+float32_sign = Float32AndWrong(lambda g: -g)
+float32_half = Float32AndWrong(lambda g: g / 2)
+float32_coarse = Float32AndWrong(lambda g: np.ldexp(np.round(np.ldexp(np.frexp(g)[0], 11)), np.frexp(g)[1] - 11))

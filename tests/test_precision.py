@@ -44,6 +44,14 @@ def test_a_mistake_is_not_called_a_lack_of_precision(spec, dtype):
     assert Verdict.FAIL in {report.verdict for report in reports}
 
 
+@pytest.mark.parametrize("mistake", ["float32_sign", "float32_half", "float32_coarse"])
+def test_a_mistake_in_float32_numbers_is_not_put_down_to_them(mistake):
+    reports = conform(f"planted_precision:{mistake}", "float64")
+    assert {report.verdict for report in reports} == {Verdict.FAIL}
+    named = sum(report.precision is not None for report in reports)
+    assert named <= 0.1 * len(reports)
+
+
 @pytest.mark.parametrize("mutant", ["missing-2", "sign", "zero", "mean-over-m-1"])
 def test_mistakes_near_an_optimum_are_not_called_a_lack_of_precision(mutant):
     session = Session.open(["mutants"])

@@ -18,6 +18,7 @@ LOWER = (
     (PRODUCTS["tf32"], "about 11 significand bits: TF32 or float16"),
     (FORMATS["bfloat16"], "about 8 significand bits: bfloat16"),
 )
+ROUNDED_INPUTS = 8
 # In bits: how far the errors of a cell, in the mean over its tensors, and of one tensor may be from simulated ones.
 CELL_BITS, TENSOR_BITS = 3.0, 7.0
 
@@ -35,7 +36,7 @@ def provenance(
     With `products`, of `formats.PRODUCTS`, products of matrices were asked for in that precision only.
     """
     asked = FORMATS[problem.dtype].digits if products is None else PRODUCTS[products].digits
-    if asked > _FLOAT32.digits and all(_holds_no_more_than_float32(answer[name]) for name in beyond):
+    if asked > _FLOAT32.digits and all(_of_float32(truth, name, answer[name], asked) for name in beyond):
         return f"{LOWER[0][1]}, where {asked} were asked for"
     scores: dict[str, float] = {}
     for fmt, name in LOWER:
@@ -54,9 +55,13 @@ def provenance(
     return f"{named}, where {asked} were asked for"
 
 
-def _holds_no_more_than_float32(values: Any) -> bool:
-    """Every value is a float32 number, and one is no small integer or its like, which any format holds."""
-    return bool(_FLOAT32.holds(values).all() and not FORMATS["bfloat16"].holds(values).all())
+def _of_float32(truth: Truth, key: str, values: Any, asked: int) -> bool:
+    """Every value is a float32 number, one is no small integer or its like, which any format holds, and the errors are
+    of that size: within the rigorous bound, scaled from the precision `asked` to float32, with room for inputs that
+    are rounded as they come in."""
+    bound = ROUNDED_INPUTS * 2.0 ** (asked - _FLOAT32.digits) * truth.named[key].rigorous
+    held = _FLOAT32.holds(values).all() and not FORMATS["bfloat16"].holds(values).all()
+    return bool(held and (_error(truth, key, values) <= bound).all())
 
 
 @cache
