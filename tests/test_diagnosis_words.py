@@ -74,6 +74,90 @@ def test_a_reduction_of_the_forward_over_another_axis_is_told(file, old, new, na
         assert "; mend dgamma, dbeta, dH first: the mistake may be the same" in wrong[name].text
 
 
+HINGE = """
+shapes = dict(X="m n", y="m", w="n")
+params = ["w"]
+
+def loss(xp, X, y, w):
+    return xp.mean(xp.maximum(1 - y * (X @ w), 0.0))
+
+def gradients(X, y, w):
+    on = 1 - y * (X @ w) > 0
+    return dict(w=-X.T @ (y * on) / len(y))
+"""
+GATE = """
+import numpy as np
+shapes = dict(h="k m", V="k k", U="k k", T="k m")
+params = ["h", "V", "U"]
+
+def loss(xp, h, V, U, T):
+    r = 1 / (1 + xp.exp(-(V @ h)))
+    return xp.mean((U @ (r * h) - T) ** 2)
+
+def gradients(h, V, U, T):
+    r = 1 / (1 + np.exp(-(V @ h)))
+    e = 2 * (U @ (r * h) - T) / T.size
+    d = U.T @ e
+    dz = d * h * r * (1 - r)
+    return dict(h=d * r + V.T @ dz, V=dz @ h.T, U=e @ (r * h).T)
+"""
+CENTRED = """
+shapes = dict(X="n m", T="n m")
+params = ["X"]
+
+def loss(xp, X, T):
+    return xp.mean(T * (X - xp.mean(X, axis=0, keepdims=True)) ** 2)
+
+def gradients(X, T):
+    d = 2 * T * (X - X.mean(axis=0)) / T.size
+    return dict(X=d - d.mean(axis=0))
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new", "name", "said"),
+    [
+        (HINGE, " * on)", ")", "w", "yours lacks the derivative of `xp.maximum(1 - y * (X @ w), 0.0)` by "),
+        (HINGE, "-X.T", "X.T", "w", "yours is -1 times the truth"),
+        (GATE, "d * r +", "d +", "h", "yours lacks the derivative of `r * h` by h, r (the multiply at line 8)"),
+        (GATE, "U.T @ e", "U @ e", "V", "yours has U for its transpose, or the other way round, in the rule of "),
+        (GATE, "V.T @ dz", "V @ dz", "h", "yours has V for its transpose, or the other way round, in the rule of "),
+        (CENTRED, "d.mean", "d.sum", "X", "the term that comes through `xp.mean(X, axis=0, keepdims=True)` in "),
+    ],
+)  # fmt: skip
+def test_a_classic_mistake_is_told_whatever_the_seed(source, old, new, name, said, tmp_path):
+    path = written(tmp_path, exchanged(source, (old, new)))
+    for seed in (0, 1, 2):
+        gradient = check(path, oracles=False, seed=seed).gradients[name]
+        assert gradient.diagnosis.text.startswith(said)
+    if source is CENTRED:
+        assert " counts n (here 3) times" in gradient.diagnosis.text
+
+
+def test_a_wrong_sign_is_not_called_a_square(tmp_path):
+    """The derivative of a maximum is 1 or 0, with the minus before it -1 or 0: its square has the other sign too."""
+    regularised = [("y, w):", "y, w, lam):"), ("0.0))", "0.0)) + lam * xp.sum(w**2)"), ('w="n")', 'w="n", lam="")')]
+    source = exchanged(HINGE, *regularised, ("-X.T @ (y * on) / len(y)", "X.T @ (y * on) / len(y) + 2 * lam * w"))
+    text = check(written(tmp_path, source), oracles=False).gradients["w"].diagnosis.text
+    assert "has the wrong sign" in text
+
+
+def test_no_coincidence_of_algebra_is_told(tmp_path):
+    source = """
+import numpy as np
+shapes = dict(z="m")
+params = ["z"]
+
+def loss(xp, z):
+    return xp.sum((z / (1 + xp.exp(-z))) ** 2)
+
+def gradients(z):
+    s = 1 / (1 + np.exp(-z))
+    return dict(z=2 * z * s * s * (1 - s))
+"""
+    assert check(written(tmp_path, source), oracles=False).gradients["z"].diagnosis.kind == "unknown"
+
+
 TAPPED = """
 import numpy as np
 shapes = dict(x="m", w="")

@@ -134,6 +134,12 @@ def test_form_is_judged_before_value(values, dtype, kind):
     assert judgement.reason == judgement.diagnosis.text
 
 
+def test_numbers_that_are_none_of_bfloat16_are_not_called_so():
+    for value, reason in ((1.0078125, None), (1.00001, "dtype bfloat16, and some values are no numbers of bfloat16")):
+        truth = quantity([[value, -2.0, np.nan]], 0.1, 0.1)
+        assert judge(np.float32([[value, -2.0, np.nan]]), "bfloat16", truth, "bfloat16").reason == reason
+
+
 def test_scalars_are_judged():
     judgement = judged(np.float64(2.5), quantity(2.5, 1e-3, 1e-3))
     assert (judgement.verdict, judgement.worst_index) == (Verdict.PASS, ())

@@ -1,21 +1,23 @@
 """Hand-derived backpropagation, proved and certified, and the conformance suite for backends that compute it."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from backproof.errors import InputError
 from backproof.models import MODELS, Model
 
 if TYPE_CHECKING:
+    from backproof.derivation.check import check
     from backproof.derivation.testing import assert_derivation
 
 __version__ = "0.1.0"
 
-__all__ = ["MODELS", "InputError", "Model", "__version__", "assert_derivation"]
+__all__ = ["MODELS", "InputError", "Model", "__version__", "assert_derivation", "check"]
+
+LATER = {"assert_derivation": "backproof.derivation.testing", "check": "backproof.derivation.check"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "assert_derivation":  # imported when asked for: it needs flint and rich
-        from backproof.derivation.testing import assert_derivation
-
-        return assert_derivation
+    if name in LATER:  # imported when asked for: they need flint and rich
+        return getattr(import_module(LATER[name]), name)
     raise AttributeError(f"module 'backproof' has no attribute {name!r}")

@@ -8,6 +8,7 @@ import numpy as np
 from flint import arb
 
 from backproof.truth.exact import balls, precision
+from backproof.truth.formats import FORMATS
 from backproof.truth.quantities import FIRST_BITS, Quantity, magnitudes
 
 # A fault of the whole tensor (factor 2, sign, zero) changes it by half its size at least; where even the
@@ -121,6 +122,9 @@ def _form(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
         return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("shape", text))
     if actual_dtype != dtype:
         text = f"dtype {actual_dtype}; it must be {dtype}"
+        return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("dtype", text))
+    if FORMATS[dtype].numpy != dtype and not FORMATS[dtype].holds(actual[np.isfinite(actual)].astype(np.float64)).all():
+        text = f"dtype {dtype}, and some values are no numbers of {dtype}"  # which travels in a wider one
         return Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("dtype", text))
     return None
 

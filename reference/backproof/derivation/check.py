@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backproof.conformance.verdict import Judgement, Verdict, judge
+from backproof.derivation.branches import untaken
 from backproof.derivation.diagnosis.chain import steps
 from backproof.derivation.diagnosis.diagnose import Diagnosis, Diagnostician
 from backproof.derivation.form import form
@@ -74,7 +75,8 @@ def check(
         if session.samples:
             said = {"certified": _certified(session.samples), **(others.ask(user, session.samples) if others else {})}
         verdict = max((g.verdict for g in gradients.values()), key=lambda v: v.gravity)
-        return Result(path, verdict, gradients, said, session.notes, time.perf_counter() - start)
+        notes = [*session.notes, *untaken(session.samples, session.source)]
+        return Result(path, verdict, gradients, said, notes, time.perf_counter() - start)
 
 
 def _none(*_: Any, **__: Any) -> Any:
@@ -100,13 +102,8 @@ def _kink(name: str, model: Model, note: str) -> Gradient:
 
 
 def _certified(samples: Sequence[Sample]) -> dict[str, Any]:
-    worst = max(
-        float(ball.rad()) / max(float(abs(ball.mid())), 1e-300)
-        for s in samples
-        for q in s.quantities.values()
-        for ball in q.value.flat
-        if ball.mid() != 0
-    )
+    balls = [ball for s in samples for q in s.quantities.values() for ball in q.value.flat if ball.mid() != 0]
+    worst = max((float(ball.rad()) / max(float(abs(ball.mid())), 1e-300) for ball in balls), default=0.0)
     return {"status": "agrees", "samples": len(samples), "digits": int(-np.log10(max(worst, 1e-300)))}
 
 

@@ -53,6 +53,7 @@ DERIVATIVES = {
     "maximum": "1 where {x} is the larger",
 }
 UNARY = ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "abs", "maximum", "power")
+INVERSE = ("log", "log1p", "sqrt", "power", "divide")  # operations of whose derivatives one thinks as 1/x
 LONGEST = 12  # operations in an expression whose derivative is tried as one
 
 
@@ -112,6 +113,8 @@ def repeated(sweeper: Sweeper) -> list[list[Node]]:
 
 def _pairs(sweeper: Sweeper, places: Places, x: Node, y: Node) -> Iterator[Fault]:
     for name, formula in FORMULAS.items():
+        if name.startswith("1/") and y.op not in INVERSE:
+            continue  # a coincidence of algebra, not a mistake
 
         def predict(s: Sweeper, formula: Formula = formula) -> Prediction:
             d = s.elementwise_below(y)[x]

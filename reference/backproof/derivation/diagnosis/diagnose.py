@@ -66,6 +66,8 @@ class Diagnostician:
         points, widest = [], 0.0
         for s in self.samples:
             u, t, tolerance = s.answers[name], s.truths[name], self._tolerance(s, name)
+            if not u.any() and not t.any():  # as where no example is active
+                continue
             c = fit(u, np.zeros_like(t), t, tolerance)
             if not c:  # none, or zero on this sample alone
                 return None
@@ -157,7 +159,7 @@ class Diagnostician:
                 if name in explained:
                     c = explained[name]
                     told = self._told(fault, c, name)
-                    plain = c in (0.0, 1.0)
+                    plain = c in (0.0, 1.0) or (c == -1 and fault.kind == "missing-term")
                     expressions = fault.text.count("`") if fault.kind == "wrong-derivative" else 0  # names say more
                     key = (not plain, -len(explained), fault.rank, expressions, number)
                     if told and (name not in best or key < best[name][0]):
@@ -179,9 +181,10 @@ class Diagnostician:
                         constants[name] = _rounded(c, tolerance, part)
                 elif name in constants and not holds(u, base, part, constants[name], tolerance):
                     del constants[name]
-            if not any(constants.get(n) is not None and not self._right(sweepers[0].sample, n) for n in names):
+            if not constants:
                 return {}
-        return constants
+        wrong = (n for n in constants for s in sweepers if not self._right(s.sample, n))
+        return constants if any(True for _ in wrong) else {}
 
     def _right(self, sample: Sample, name: str) -> bool:
         return bool(np.abs(sample.answers[name] - sample.truths[name]).max() <= self._tolerance(sample, name))
@@ -201,7 +204,11 @@ class Diagnostician:
         return Diagnosis(fault.kind, f"{fault.text}{extra}{where}", line=fault.line)
 
     def _constant(self, c: float) -> str:
-        return identify([(self._letters(self.same[0]), c)], 1e-9) or f"{c:.6g}"
+        """c, known at one shape only: in its letters where they make it, and then as the number too."""
+        point = [(self._letters(self.same[0]), c)]
+        number = identify(point, 1e-9) or f"{c:.6g}"
+        letters = identify(point, 1e-9, number_cost=1.0)
+        return number if letters in (None, number) else f"{letters} (here {number})"
 
     def _few(self, name: str) -> Diagnosis | None:
         """A few components wrong, the same ones on every seed, while the rest is right."""

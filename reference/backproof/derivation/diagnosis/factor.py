@@ -20,18 +20,19 @@ class _Candidate:
     text: str
 
 
-def identify(points: Sequence[Point], tolerance: float) -> str | None:
+def identify(points: Sequence[Point], tolerance: float, number_cost: float = 0.25) -> str | None:
     """The simplest `c * n^a * m^b ...` that is the factor at every point within relative `tolerance`.
 
-    c is a small fraction, or failing that whatever number fits all shapes. None where none fits.
+    A bit of c costs `number_cost` of a letter. c is a small fraction, or failing that whatever number fits all
+    shapes. None where none fits.
     """
     if not all(math.isfinite(value) and value for _, value in points):
         return None
-    found = min(_candidates(points, tolerance), default=None)
+    found = min(_candidates(points, tolerance, number_cost), default=None)
     return found.text if found else None
 
 
-def _candidates(points: Sequence[Point], tolerance: float) -> Iterator[_Candidate]:
+def _candidates(points: Sequence[Point], tolerance: float, number_cost: float) -> Iterator[_Candidate]:
     for exponents in _exponents(list(points[0][0])):
         scale = [math.prod(_power(at, base, e) for base, e in exponents.items()) for at, _ in points]
         if not all(s > 0 and math.isfinite(s) for s in scale):
@@ -45,7 +46,7 @@ def _candidates(points: Sequence[Point], tolerance: float) -> Iterator[_Candidat
         if not nice and len({tuple(sorted(at.items())) for at, _ in points}) < 2 and exponents:
             continue
         size = sum(_cost(base, e) for base, e in exponents.items())
-        weight = math.log2(abs(fraction.numerator) * fraction.denominator) / 4 if nice else 20
+        weight = number_cost * math.log2(abs(fraction.numerator) * fraction.denominator) if nice else 20
         yield _Candidate(size + weight, _text(fraction if nice else c, exponents))
 
 

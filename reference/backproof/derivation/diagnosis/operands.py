@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -30,8 +30,12 @@ def operands(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
         )  # -1: the result itself
         for slot in slots:
             used = node if slot < 0 else node.args[slot]
-            if not np.isnan(np.ravel(arg_value(used))).all():
-                continue  # a constant
+            if _constant(used):
+                continue
+            if node.op == "multiply":
+                yield _put(places, node, slot, "missing-derivative", np.ones_like)
+            if node.op == "matmul" and used.shape[-1] == used.shape[-2]:
+                yield _put(places, node, slot, "transpose", lambda v: v.mT)
             for other in distinct.get(used.shape, []):
                 if not np.array_equal(sweeper.values[other], sweeper.values[used]):
                     yield _operand(places, node, slot, used, other)
@@ -69,11 +73,33 @@ def _operand_everywhere(places: Places, nodes: list[Node], slot: int, others: li
     return Fault(kind, f"{what}, in the rule of {places.operation(node)}, at every step", node.line, predict, rank=2)
 
 
+def _constant(node: Node) -> bool:
+    return not np.isnan(np.ravel(arg_value(node))).all()
+
+
+def _put(places: Places, node: Node, slot: int, kind: str, change: Callable[[Any], Any]) -> Fault:
+    """One operand in the rule of a product: as it is not to be, or left out."""
+    used, other = places.name(node.args[slot]), places.name(node.args[1 - slot])
+    text = f"yours has {used} for its transpose, or the other way round, in the rule of {places.operation(node)}"
+    if kind == "missing-derivative":
+        text = f"yours lacks the derivative of {places.name(node)} by {other}, {used} (the {places.operation(node)})"
+
+    def predict(s: Sweeper) -> Prediction:
+        args = [change(s.values[a]) if i == slot else s.values[a] for i, a in enumerate(node.args)]
+        put = RULES[node.op](node, s.adjoint[node], s.values[node], *args)[1 - slot]
+        arg = node.args[1 - slot]
+        if arg not in s.active:
+            return changed(s, {name: np.zeros_like(value) for name, value in s.truth.items()})
+        return changed(s, s.propagate({arg: put - s.locals(node)[1 - slot]}))
+
+    return Fault(kind, text, node.line, predict, rank=0 if kind == "missing-derivative" else 1)
+
+
 def distinct_values(sweeper: Sweeper) -> dict[tuple[int, ...], list[Node]]:
     """The forward values by shape, each once."""
     found: dict[tuple[int, ...], dict[bytes, Node]] = {}
     for node in sweeper.order:
-        if node.op != "constant" and node.shape:
+        if node.shape and not _constant(node):
             value = np.ascontiguousarray(sweeper.values[node])
             found.setdefault(node.shape, {}).setdefault(value.tobytes(), node)
     return {shape: list(nodes.values()) for shape, nodes in found.items()}
