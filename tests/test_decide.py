@@ -7,10 +7,11 @@ import pytest
 
 from backproof import MODELS
 from backproof.conformance import decide as deciding
-from backproof.conformance.cells import DISTINCT, LEARNING_RATE, STEPS, TRAJECTORY, Cell, Problem
+from backproof.conformance.cells import DISTINCT, Cell, Problem
 from backproof.conformance.decide import decide, tasks, truth
 from backproof.conformance.evaluation import Failure, evaluate
 from backproof.conformance.relations import RELATIONS
+from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.user_model import UserModel, key
 from backproof.conformance.verdict import Judgement, Verdict
 from backproof.truth.exact import Undecided
@@ -38,7 +39,7 @@ def spoiled(answer, name, change, dtype=None):
     return replace(answer, tensors=answer.tensors | {name: tensor})
 
 
-@pytest.mark.parametrize("regime", ["normal", "strided", TRAJECTORY, *RELATIONS])
+@pytest.mark.parametrize("regime", ["normal", "strided", *TRAJECTORIES, *RELATIONS])
 def test_right_answers_pass_and_the_report_holds_every_tensor(regime):
     asked = cell("two_layer_nonlinear", regime)
     told = answers(asked)
@@ -47,7 +48,7 @@ def test_right_answers_pass_and_the_report_holds_every_tensor(regime):
     assert report.seconds == 0.5 * len(told)
     gradients = {"dW1", "db1", "dw2", "db2"}
     expected = {
-        TRAJECTORY: {"W1", "b1", "w2", "b2"},
+        **{trajectory: {"W1", "b1", "w2", "b2"} for trajectory in TRAJECTORIES},
         "normal": gradients | {"loss", "output"},
         "strided": gradients | {"loss", "output"},
         "repeated": gradients | {"loss", "output"},
@@ -56,10 +57,12 @@ def test_right_answers_pass_and_the_report_holds_every_tensor(regime):
 
 
 def test_what_is_asked():
-    (normal,), (strided,), (descent,) = (tasks(cell(regime=regime)) for regime in ("normal", "strided", TRAJECTORY))
+    (normal,), (strided,) = (tasks(cell(regime=regime)) for regime in ("normal", "strided"))
     assert truth(cell().problem) is truth(cell().problem)  # the cells of a problem share it
     assert (normal.layout, normal.steps, strided.layout) == ("normal", 0, "strided")
-    assert (descent.layout, descent.steps, descent.learning_rate) == ("normal", STEPS, LEARNING_RATE)
+    (descent,), (other,) = (tasks(cell(regime=regime, dtype="float32")) for regime in ("steps5", "steps3-strided"))
+    assert (descent.layout, descent.steps, descent.learning_rate) == ("normal", 5, float(np.float32(1 / 15)))
+    assert (other.layout, other.steps, other.learning_rate) == ("strided", 3, float(np.float32(1 / 24)))
     original, doubled = tasks(cell(regime="doubled"))
     np.testing.assert_array_equal(doubled.arrays["w"], 2 * original.arrays["w"])
     assert len(tasks(cell(regime="microbatches"))) == 3
@@ -106,7 +109,7 @@ def test_without_a_truth_nothing_is_decided(monkeypatch):
     ("regime", "change", "said", "named"),
     [
         ("normal", lambda a: a.tensors.pop("w"), "no gradient of w", {"dw"}),
-        (TRAJECTORY, lambda a: a.tensors.pop("w"), "no gradient of w", {"dw"}),
+        ("steps5", lambda a: a.tensors.pop("w"), "no gradient of w", {"dw"}),
         ("normal", lambda a: a.tensors.update(v=a.tensors["w"]), "v is no parameter", {"dv"}),
         ("normal", lambda a: a.tensors.update(y_hat=a.output), "y_hat is no parameter", {"dy_hat"}),
         (
@@ -169,7 +172,7 @@ def test_a_file_may_answer_with_its_taps_and_needs_no_output_without_y_hat():
     assert tasks(of_file(set()))[0].file == "f.py"
 
 
-@pytest.mark.parametrize("regime", ["normal", TRAJECTORY])
+@pytest.mark.parametrize("regime", ["normal", "steps5"])
 def test_gradients_by_hand_are_weighed_and_no_others(monkeypatch, regime):
     def rounding(problem, judged):
         return {name: replace(j, verdict=Verdict.INCONCLUSIVE, reason="rounding") for name, j in judged.items()}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from backproof import MODELS, InputError
-from backproof.conformance.cells import TRAJECTORY, Problem, plan
+from backproof.conformance.cells import Problem, plan
 from backproof.conformance.decide import decide, tasks
+from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.verdict import Verdict
 from backproof.conformance.worker import Worker
 from backproof.scale.launch import environment, place
@@ -24,8 +25,13 @@ def problem(model, dtype="float64", regime="normal", m=7):
 
 
 TORCH = [problem(model, dtype) for model in MODELS for dtype in ("float64", "float32")]
-TORCH += [problem(model, regime=TRAJECTORY) for model in MODELS] + [problem("two_layer_linear", m=1)]
-JAX = [problem("two_layer_nonlinear", "float32"), problem("univariate"), problem("multivariate", regime=TRAJECTORY)]
+TORCH += [problem(model, regime=regime) for model in MODELS for regime in TRAJECTORIES]
+TORCH += [problem("two_layer_linear", m=1)]
+JAX = [
+    problem("two_layer_nonlinear", "float32"),
+    problem("univariate"),
+    problem("multivariate", regime="steps3-strided"),
+]
 
 
 @pytest.mark.parametrize(("spec", "problems"), [("torch-ranks", TORCH), ("jax-ranks", JAX)])

@@ -7,9 +7,6 @@ from backproof import MODELS
 from backproof.conformance.cells import (
     DEPARTURES,
     DISTINCT,
-    LEARNING_RATE,
-    STEPS,
-    TRAJECTORY,
     Problem,
     inputs,
     problems,
@@ -19,6 +16,7 @@ from backproof.conformance.regimes import REGIMES
 from backproof.conformance.relations import RELATIONS
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
+from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.verdict import Verdict
 from backproof.truth.certify import certify_descent
 from backproof.truth.formats import FORMATS
@@ -37,7 +35,7 @@ def conform(spec, regimes, **options):
 
 def test_the_default_set_holds_every_regime_and_relation():
     held = {p.regime for p in problems(list(MODELS), [], "default", 0)}
-    assert held == {"normal", *DEPARTURES} == {*REGIMES, *RELATIONS, TRAJECTORY}
+    assert held == {"normal", *DEPARTURES} == {*REGIMES, *RELATIONS, *TRAJECTORIES}
 
 
 def test_formats_leave_out_what_they_cannot_hold():
@@ -128,14 +126,15 @@ def test_what_is_not_deterministic_is_reported_and_does_not_fail():
     assert "not deterministic" in verdicts["repeated"].reason
 
 
+@pytest.mark.parametrize("regime", TRAJECTORIES)
 @pytest.mark.parametrize("model", MODELS)
-def test_a_trajectory_is_certified_step_by_step(model):
-    p = problem(model, TRAJECTORY)
-    ends = certify_descent(MODELS[model], inputs(p), "float64", LEARNING_RATE, STEPS)
+def test_a_trajectory_is_certified_step_by_step(model, regime):
+    p, steps, rate = problem(model, regime), TRAJECTORIES[regime].steps, TRAJECTORIES[regime].learning_rate("float64")
+    ends = certify_descent(MODELS[model], inputs(p), "float64", rate, steps)
     params = dict(inputs(p))
-    for _ in range(STEPS):
+    for _ in range(steps):
         gradients = MODELS[model].gradients(**params)
-        params |= {name: params[name] - LEARNING_RATE * g for name, g in gradients.items()}
+        params |= {name: params[name] - rate * g for name, g in gradients.items()}
     for name, quantity in ends.items():
         error = np.abs(np.array(quantity.value, float) - params[name])
         assert (error <= quantity.likely + 1e-17).all()

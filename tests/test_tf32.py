@@ -45,7 +45,7 @@ def test_tf32_by_setting_fails_float32_and_is_named_with_the_setting(spec):
 
 
 def test_where_it_is_not_set_only_the_series_named_after_it_has_it():
-    regimes = ("normal", "saturated", "residual1e-2", "y1e4", "nan", "doubled", "repeated", "steps5")
+    regimes = ("normal", "saturated", "residual1e-2", "y1e4", "nan", "doubled", "repeated", "steps5", "steps3-strided")
 
     def keep(cell):
         return cell.series in ("eager", "tf32") and cell.problem.regime in regimes

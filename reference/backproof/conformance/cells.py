@@ -12,6 +12,7 @@ from backproof.conformance.offers import offers
 from backproof.conformance.regimes import REGIMES, Arrays
 from backproof.conformance.registry import Description
 from backproof.conformance.relations import RELATIONS
+from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.user_model import UserModel, key
 from backproof.models import MODELS
 from backproof.models.model import Dims, Model
@@ -25,11 +26,15 @@ PRIMES = dict(n=13, m=29, k=11)
 DEGENERATE = (dict(n=3, m=1, k=5), dict(n=1, m=7, k=5), dict(n=3, m=7, k=1), dict(n=4, m=4, k=4), dict(n=1, m=1, k=1))
 LARGE = dict(n=31, m=509, k=23)
 
-TRAJECTORY = "steps5"  # the parameters after 5 steps of descent
-STEPS, LEARNING_RATE = 5, 2.0**-4
+# One size is more than most kernels take at once, and prime: part of a block is left over. Of the columns of W1; of the
+# examples (of so many, a network is beyond `tiles.SMALL`, too); of the hidden units. Rounding in SHORT hides all there.
+BROAD = dict(n=137, m=5, k=3)
+LONG = dict(n=3, m=1031, k=7)
+DEEP = dict(n=3, m=7, k=67)
+LONGER, BROAD_AND_DEEP = dict(n=2, m=2053, k=3), dict(n=67, m=7, k=71)
 
 USUAL, SHORT = ("float64", "float32"), ("bfloat16", "float16")
-DEPARTURES = tuple(name for name in (*REGIMES, *RELATIONS, TRAJECTORY) if name != "normal")
+DEPARTURES = tuple(name for name in (*REGIMES, *RELATIONS, *TRAJECTORIES) if name != "normal")
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,15 @@ class Block:
 SETS = {
     "quick": (Block([DISTINCT]),),
     "default": (
-        Block([DISTINCT, WIDE, TALL, *DEGENERATE]),
+        Block([DISTINCT, BROAD, LONG, DEEP, *DEGENERATE]),
         Block([DISTINCT], DEPARTURES),
+        Block([LONG], ["steps3-strided"]),
         Block([DISTINCT, TALL], dtypes=SHORT),
     ),
     "full": (
         Block([DISTINCT, WIDE, TALL, PRIMES, *DEGENERATE, LARGE], dtypes=USUAL + SHORT),
+        Block([BROAD, LONG, DEEP, LONGER, BROAD_AND_DEEP]),
+        Block([LONG], list(TRAJECTORIES)),
         Block([DISTINCT, TALL, DEGENERATE[0], DEGENERATE[3]], DEPARTURES, USUAL + SHORT),
     ),
 }
@@ -59,8 +67,8 @@ SETS = {
 class Problem:
     """The inputs of a cell, whoever computes it: the cells of one problem share one truth.
 
-    `regime` names a regime of the data, a metamorphic relation, or the trajectory of a descent; the
-    latter two start from `normal` data. A user's derivation comes with its `file`.
+    `regime` names a regime of the data, a metamorphic relation, or a trajectory; the latter two start from `normal`
+    data. A user's derivation comes with its `file`.
     """
 
     model: str
@@ -130,7 +138,7 @@ def problems(models: Sequence[str], dtypes: Sequence[str], cells: str, seed: int
 
 def file_problems(file: UserModel, dtypes: Sequence[str], cells: str, seed: int) -> list[Problem]:
     """The problems of a user's derivation: the same three sets, of the shapes, draws and departures that suit it."""
-    first, departures = file.shapes[:1], [*file.regimes(), "repeated", TRAJECTORY]
+    first, departures = file.shapes[:1], [*file.regimes(), "repeated", *TRAJECTORIES]
     blocks = {
         "quick": (Block(first),),
         "default": (Block(file.shapes), Block(first, departures), Block(first, dtypes=SHORT)),
@@ -148,7 +156,7 @@ def _suits(regime: str, name: str, shape: Dims, dtype: str) -> bool:
     model = MODELS[name]
     if regime in RELATIONS:
         return RELATIONS[regime].models(model) and (regime != "microbatches" or shape["m"] >= 3)
-    return regime == TRAJECTORY or REGIMES[regime].suits(model, FORMATS[dtype])
+    return regime in TRAJECTORIES or REGIMES[regime].suits(model, FORMATS[dtype])
 
 
 def affordable(problem: Problem, cells: str) -> bool:

@@ -7,11 +7,12 @@ from functools import cache
 import numpy as np
 
 from backproof.conformance.by_hand import weighed
-from backproof.conformance.cells import LEARNING_RATE, STEPS, TRAJECTORY, Cell, Problem, inputs
+from backproof.conformance.cells import Cell, Problem, inputs
 from backproof.conformance.evaluation import Evaluation, Failure, Task, Tensor
 from backproof.conformance.precision import provenance
 from backproof.conformance.regimes import REGIMES
 from backproof.conformance.relations import RELATIONS, Changed
+from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.verdict import Diagnosis, Judgement, Verdict, judge
 from backproof.truth.certify import Truth, certify, certify_descent
 from backproof.truth.exact import Undecided, balls, precision
@@ -58,8 +59,9 @@ def truth(problem: Problem, form: str | None = None, products: str | None = None
 
 @cache
 def _trajectory(problem: Problem, form: str | None, products: str | None) -> dict[str, Quantity]:
-    model, arrays = problem.subject, inputs(problem)
-    return certify_descent(model, arrays, problem.dtype, LEARNING_RATE, STEPS, form, products)
+    descent, dtype = TRAJECTORIES[problem.regime], problem.dtype
+    rate = descent.learning_rate(dtype)
+    return certify_descent(problem.subject, inputs(problem), dtype, rate, descent.steps, form, products)
 
 
 @cache
@@ -78,8 +80,9 @@ def tasks(cell: Cell) -> list[Task]:
     problem = cell.problem
     file = problem.file.path if problem.file else None
     original = Task(problem.model, cell.series, problem.dtype, cell.device, inputs(problem), file)
-    if problem.regime == TRAJECTORY:
-        return [replace(original, steps=STEPS, learning_rate=LEARNING_RATE)]
+    if descent := TRAJECTORIES.get(problem.regime):
+        rate = descent.learning_rate(problem.dtype)
+        return [replace(original, layout=descent.layout, steps=descent.steps, learning_rate=rate)]
     if problem.regime in RELATIONS:
         return [original, *(replace(original, arrays=dict(change.arrays)) for change in _changes(problem))]
     return [replace(original, layout=problem.regime if problem.regime in REGIMES else "normal")]
@@ -103,7 +106,7 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
     for answer in evaluations:
         if wrong := _wrong_keys(cell, answer, seconds):
             return wrong
-    if problem.regime == TRAJECTORY:
+    if problem.regime in TRAJECTORIES:
         ends = _judge_all(evaluations[0].tensors, _trajectory(problem, cell.form, cell.products), problem.dtype)
         ends = weighed(problem, ends) if cell.by_hand else ends
         return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
@@ -157,7 +160,7 @@ def _wrong_keys(cell: Cell, answer: Evaluation, seconds: float) -> Report | None
     problem = cell.problem
     params = problem.subject.params
     taps = problem.file.taps if problem.file else ("y_hat",)
-    told = () if problem.regime == TRAJECTORY else WHOLE if "y_hat" in taps else ("loss",)
+    told = () if problem.regime in TRAJECTORIES else WHOLE if "y_hat" in taps else ("loss",)
     missing = [name for name in params if name not in answer.tensors]
     extra = [name for name in answer.tensors if name not in params and (name not in taps or not problem.file)]
     whole = [name for name in told if name not in answer.named]

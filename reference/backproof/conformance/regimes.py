@@ -138,6 +138,7 @@ REGIMES = {
         for name in ("X", "y", "W")
         for exponent in (4, -4, 30, -30)
     },
+    "W1e2": Regime(_scale("W", 2), magnitude=4),  # so large are the outputs of two layers
     "ill-conditioned": Regime(_changed(_ill_conditioned), lambda model: "X" in model.shapes),
     "constant-feature": Regime(_changed(_constant_feature), lambda model: "X" in model.shapes),
     "duplicated-examples": Regime(_changed(_duplicated)),
