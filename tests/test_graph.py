@@ -81,6 +81,7 @@ UNTRACEABLE = {
     "a broadcast": (lambda a, v: broadcast(a, (4, 3)), r"broadcast: \(2, 3\) does not broadcast to \(4, 3\)"),
     "a narrowing": (lambda a, v: broadcast(a, (1, 3)), r"broadcast: \(2, 3\) does not broadcast to \(1, 3\)"),
     "a shape": (lambda a, v: reshape(a, (4, 2)), r"reshape: \(2, 3\) does not fit into \(4, 2\)"),
+    "an assignment": (lambda a, v: a.__setitem__(0, v), "assigns to a part of an array; make another with xp.where"),
     "a traced index": (lambda a, v: a[v], "indexes by a traced value"),
     "an index": (lambda a, v: a[2], r"indexing shape \(2, 3\): index 2 is out of bounds"),
     "an axis": (lambda a, v: a.sum(axis=2), r"axis 2 of an array of shape \(2, 3\)"),

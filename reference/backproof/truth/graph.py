@@ -62,6 +62,9 @@ class Node:
             raise InputError("the loss iterates over a scalar")
         return (self[i] for i in range(self.shape[0]))
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise InputError("the loss assigns to a part of an array; make another with xp.where or xp.concat")
+
     def __getitem__(self, index: Any) -> Node:
         return take(self, index)
 
