@@ -37,7 +37,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="M|FILE.py",
         help="a model, or a derivation's FILE.py (default: all four)",
     )
-    parser.add_argument("--series", action="append", default=[], help="a series as backend:name (default: all)")
+    parser.add_argument(
+        "--series", action="append", default=[], help="a series as backend:name, or module:attr:name (default: all)"
+    )
     parser.add_argument("--dtype", action="append", default=[], help="float32 or float64 (default: both)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
@@ -83,6 +85,7 @@ def _run(options: argparse.Namespace) -> int:
             )  # a machine that was busy the first time is not its own ceiling
     except KeyboardInterrupt:
         interrupted = True
+        run.leave_out(planned, "the run was interrupted")
     finally:
         run.close()
     result = run.as_json(interrupted)

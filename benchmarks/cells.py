@@ -103,12 +103,13 @@ def _shape(text: str, example: str) -> dict[str, int]:
             else zip("nmk", text.split(","), strict=True)
         )
         found = {letter.strip(): int(size) for letter, size in parts}
-        if min(found.values()) < 1:
-            raise ValueError
     except ValueError:
         raise InputError(
             f"--shape is {text!r}; it must be three whole numbers n,m,k, or letters with theirs, as {example}"
         ) from None
+    for letter, size in found.items():
+        if size < 1:
+            raise InputError(f"--shape is {text!r}; {letter} must be 1 or more")
     return found
 
 

@@ -20,7 +20,7 @@ from backproof.cli.parser import Parser
 from backproof.cli.terminal import results_console
 from backproof.conformance.drift import backend_facts, differences
 from benchmarks.ratios import RESAMPLES, noise, verdict
-from benchmarks.table import percent, seconds, shown, with_interval
+from benchmarks.table import percent, seconds, shares, shown, with_interval
 
 Times = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -50,7 +50,9 @@ def read(path: str) -> Run:
 
 def _read(result: Mapping[str, Any]) -> Run:
     timed = {
-        (r["cell"], r["series"]): Timed(np.array(r["samples"], np.float64), r["efficiency"], int(r["threads"]))
+        (r["cell"], r["series"]): Timed(
+            np.array(r["samples"], np.float64), r["efficiency"] if shares(r) else None, int(r["threads"])
+        )
         for r in result["results"]
         if r["verified"]
     }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.counts import on_roof, operations, size
-from benchmarks.table import seconds
+from benchmarks.table import seconds, shares
 
 HUES = ("#4a7fd6", "#d08a1f", "#3d9a6c", "#b0569f", "#c8523f", "#2f9fb3", "#8a7a2e", "#7a6bd0", "#a0673c", "#6f8f2f")
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "triangle-down", "star", "hexagon", "pentagon")
@@ -77,7 +77,7 @@ def roof(timed: Sequence[Result], ceilings: Mapping[str, float], style: Mapping[
             "name": escape(series), "type": "scatter", "mode": "markers", "marker": _mark(series, style),
             "x": [flops / read for flops, read in counts],
             "y": [flops / r["median"] for (flops, _), r in zip(counts, own, strict=True)],
-            "text": [f"{escape(r['cell'])}: {100 * r['efficiency']:.0f}% of the floor" for r in own],
+            "text": [escape(r["cell"]) + _share(r) for r in own],
             "hoverinfo": "text+name",
         })  # fmt: skip
     if traces:
@@ -91,7 +91,7 @@ def roof(timed: Sequence[Result], ceilings: Mapping[str, float], style: Mapping[
 
 def efficiency(timed: Sequence[Result], style: Mapping[str, int]) -> Figure:
     """Floor over time: a row a cell, a mark a series."""
-    told = [r for r in timed if r["efficiency"]]
+    told = [r for r in timed if r["efficiency"] and shares(r)]
     traces = [
         {
             "name": escape(series), "type": "scatter", "mode": "markers", "marker": _mark(series, style),
@@ -138,6 +138,10 @@ def _listed(figure: Figure, count: int) -> Figure:
     """The figure with a row for each of `count` cells, first on top; its height in rem."""
     figure["layout"]["yaxis"] = {"autorange": "reversed", "type": "category", "tickfont": {"size": 11}}
     return figure | {"height": math.ceil(9 + 2.8 * count)}
+
+
+def _share(result: Result) -> str:
+    return f": {100 * result['efficiency']:.0f}% of the floor" if shares(result) else ""
 
 
 def _broken(cell: str) -> str:

@@ -10,6 +10,7 @@ from backproof.errors import InputError
 from backproof.files import check_writable
 from backproof.pictures import needed, save
 from benchmarks.counts import on_roof, operations, size
+from benchmarks.table import shares
 
 MARKS = {"numpy": "o", "numba": "P", "jax": "s", "torch": "^"}
 
@@ -103,9 +104,9 @@ def _roofline(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
 
 def _efficiency(axes: Any, timed: list[Any], ceilings: Mapping[str, Any]) -> None:
     cells = list(dict.fromkeys(r["cell"] for r in timed))
-    for own, style in _series([r for r in timed if r["efficiency"]]):
+    for own, style in _series([r for r in timed if r["efficiency"] and shares(r)]):
         axes.plot([r["efficiency"] for r in own], [cells.index(r["cell"]) for r in own], ls="", alpha=0.8, **style)
-    axes.axvline(1, color="k", lw=1)
+    axes.axvline(1, color="k", lw=1, label="the floor")
     axes.set_yticks(range(len(cells)), cells, fontsize=7)
     axes.set(xlabel="floor / time (1: the floor)", xlim=(0, None), title="Efficiency (float64 hollow)")
 

@@ -17,6 +17,8 @@ from benchmarks.ceilings import NAMES as CEILINGS
 from benchmarks.cells import Cell, floor, work
 from benchmarks.entry import LEAST, MOST_STEPS, Entry
 from benchmarks.environment import environment
+from benchmarks.found import Found
+from benchmarks.named import backend_of
 from benchmarks.ratios import PEERS, ratio, ratios
 from benchmarks.verify import Verifier
 from benchmarks.worker import Worker
@@ -31,14 +33,19 @@ class Run:
 
     def __init__(self, series: Sequence[str], backends: Sequence[str] = ()) -> None:
         self.threads = cores()
-        names = list(dict.fromkeys([*(s.partition(":")[0] for s in series), *backends])) or list(registered())
+        of = {name: backend_of(name) for name in series}
+        names = list(dict.fromkeys([*of.values(), *backends])) or list(registered())
         self.workers = {name: Worker(name, self.threads) for name in names}
+        self.gauges: list[Worker] = []  # the libraries that measure ceilings
         self.offered = {f"{n}:{s}": (w, s) for n, w in self.workers.items() for s in w.description.series}
-        for name in series:
-            if name not in self.offered:
+        asked = []
+        for name in series:  # `module:attr` alone is all its series
+            found = [full for full in self.offered if name in (full, of[name]) and full.startswith(of[name] + ":")]
+            if not found or (name == of[name] and ":" not in name):
                 self.close()
                 raise InputError(f"there is no series {name}; there are {', '.join(self.offered)}")
-        self.series = list(series) or list(self.offered)
+            asked += found
+        self.series = list(dict.fromkeys(asked)) or list(self.offered)
         self.ceilings: dict[str, dict[str, float]] = {}
         self.results: list[dict[str, Any]] = []
         self._own: dict[str, dict[str, float]] = {}  # by cell, the ceilings in its rounds
@@ -48,20 +55,20 @@ class Run:
         self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
     def close(self) -> None:
-        for worker in self.workers.values():
+        for worker in {*self.workers.values(), *self.gauges}:
             worker.close()
 
     def measure_ceilings(self, precisions: Sequence[str], device: str = "cpu") -> None:
-        """The best of every library asked, and of every time asked."""
+        """The best of every library whose series are asked, of NumPy where none is, and of every time asked."""
+        libraries = ("numpy", "torch") if device == "cpu" else ("torch",)
+        if not self.gauges:
+            self.gauges = [w for w in self.workers.values() if w.description.name in libraries]
+            self.gauges = self.gauges or [Worker(libraries[0], self.threads)]
         for precision in precisions:
             best = self.ceilings.setdefault(precision, {})
-            for worker in self.workers.values():
+            for worker in self.gauges:
                 for name, value in worker.ceilings(precision, device).items():
                     best[name] = max(best.get(name, 0.0), value)
-        if not all(self.ceilings.values()):
-            self.close()
-            asked = "numpy and torch" if device == "cpu" else "torch"
-            raise InputError(f"the ceilings are measured by {asked}; name a series of it too")
 
     def measure(self, cell: Cell, seconds: float, told: Callable[[str], None]) -> None:
         """As `_measure`; on a GPU, with its clocks before and after."""
@@ -81,9 +88,14 @@ class Run:
                 {"cell": cell.id, "series": e.label, "reason": "no time was left; raise --budget"} for e in entries
             ]
             return
+        given = user_models.start(cell.file, cell.dims)[1:] if cell.file else None
         for worker in dict.fromkeys(e.worker for e in entries):
-            worker.place(cell, user_models.start(cell.file, cell.dims)[1:] if cell.file else None)
-        for entry in entries:
+            try:
+                worker.place(cell, given)
+            except InputError as error:
+                for entry in entries:
+                    entry.failure = str(error) if entry.worker is worker else entry.failure
+        for entry in [e for e in entries if not e.failure]:
             told(f"{cell.id}: {entry.label} compiles")
             entry.warm()
         alive = [e for e in entries if not e.failure]
@@ -101,19 +113,19 @@ class Run:
             if number >= ROUNDS[0] and time.monotonic() > deadline:
                 break
             for entry in alive[number % len(alive) :] + alive[: number % len(alive)]:  # no one is always first
-                if number >= ROUNDS[0] and entry.step_seconds > SLOW * fastest:
+                if entry.failure or (number >= ROUNDS[0] and entry.step_seconds > SLOW * fastest):
                     continue
                 told(f"{cell.id}: {entry.label}, round {number + 1}")
-                entry.samples.append(entry.worker.run(entry.series, entry.steps) / entry.steps)
+                entry.time()
             looks.append(self._look(cell, names))
         own = {name: statistics.median(look[name] for look in looks) for name in names if looks}
         self._own[cell.id] = self.ceilings[cell.precision] | own
         told(f"{cell.id}: verifying")
-        self._record(cell, alive, steps)
+        self._record(cell, [e for e in alive if not e.failure], steps)
         for entry in entries:
             if entry.failure and not entry.label.startswith("A/A"):
                 told(entry.failure)
-                self.results.append(self._result(cell, entry, False, math.nan, math.nan))
+                self.results.append(self._result(cell, entry, Found(False, math.nan, math.nan, entry.failure)))
 
     def _may_bind(self, cell: Cell) -> list[str]:
         """The ceilings that may bind in this cell; none where calls do."""
@@ -131,8 +143,8 @@ class Run:
         """These ceilings, looked at once, as every series is in a round: what slows the machine slows them too."""
         if not names:
             return {}
-        seen = [worker.ceilings(cell.precision, cell.device, names, 1) for worker in self.workers.values()]
-        look = {name: max(one[name] for one in seen if one) for name in names}
+        seen = [worker.ceilings(cell.precision, cell.device, names, 1) for worker in self.gauges]
+        look = {name: max(one[name] for one in seen) for name in names}
         best = self.ceilings[cell.precision]
         best.update({name: max(best.get(name, 0.0), value) for name, value in look.items()})
         return look
@@ -153,8 +165,7 @@ class Run:
     def _record(self, cell: Cell, entries: Sequence[Entry], steps: int) -> None:
         verifier, told = Verifier(cell, steps), dict[str, dict[str, Any]]()
         for entry in entries:
-            ends = partial(entry.worker.ends, entry.series)
-            told[entry.label] = self._result(cell, entry, *verifier.check(ends, entry.series == "moments"))
+            told[entry.label] = self._result(cell, entry, self._check(verifier, entry))
         for label, result in told.items():
             if not label.startswith("A/A"):
                 self.results.append(result)
@@ -162,8 +173,18 @@ class Run:
                 same = ratio(result, told[label[4:]])
                 self.noise[cell.id] = {"series": label[4:], "ratio": same["ratio"], "interval": same["interval"]}
 
-    def _result(self, cell: Cell, entry: Entry, verified: bool, error: float, bound: float) -> dict[str, Any]:
+    def _check(self, verifier: Verifier, entry: Entry) -> Found:
+        try:
+            timed, ends = entry.worker.timed(entry.series, entry.steps), partial(entry.worker.ends, entry.series)
+            return verifier.check(timed, ends, entry.series == "moments")
+        except InputError as error:
+            return Found(False, math.nan, math.nan, str(error))
+        except MemoryError:
+            return Found(False, math.nan, math.nan, "verifying it takes more memory than there is")
+
+    def _result(self, cell: Cell, entry: Entry, found: Found) -> dict[str, Any]:
         """No time is published where verification fails."""
+        verified = found.verified
         samples = entry.samples if verified else []
         median = statistics.median(samples) if samples else None
         ceilings = self._own.get(cell.id, self.ceilings[cell.precision])
@@ -192,11 +213,18 @@ class Run:
             "dispatch_seconds": entry.dispatch_seconds,
             "warm_step_seconds": entry.step_seconds if verified and another else None,
             "verified": verified,
-            "error": error,
-            "bound": bound,
-            "reason": entry.failure
-            or (None if verified else "the parameters after the steps are beyond their bound, or it says nothing"),
+            "error": found.error,
+            "bound": found.bound,
+            "reason": found.reason,
         }
+
+    def leave_out(self, planned: Sequence[Cell], reason: str) -> None:
+        """Name every series of these cells that has neither a result nor a reason yet."""
+        told = {(one["cell"], one["series"]) for one in [*self.results, *self.left_out]}
+        for cell in planned:
+            labels = [e.label for e in self._entries(cell) if not e.label.startswith("A/A")]
+            new = [label for label in labels if (cell.id, label) not in told]
+            self.left_out += [{"cell": cell.id, "series": label, "reason": reason} for label in new]
 
     def environment(self) -> dict[str, Any]:
         return environment(self.threads, self.load, self.workers)

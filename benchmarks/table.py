@@ -27,12 +27,17 @@ def rows(results: list[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
         yield (
             r["series"],
             seconds(r["median"]) if r["verified"] else "not verified",
-            percent(r["efficiency"]),
-            percent(r["gemm_share"]),
+            percent(r["efficiency"] if shares(r) else None),
+            percent(r["gemm_share"] if shares(r) else None),
             seconds(r["compile_seconds"]),
             seconds(r["dispatch_seconds"]),
             "" if share is None else f"{share:.2g}",
         )
+
+
+def shares(result: Mapping[str, Any]) -> bool:
+    """Whether its time is told as a share of the floor: not where calls bind, the floor being of their work alone."""
+    return bool(result["binds"] != "dispatch")
 
 
 def headline(cell: str, result: Mapping[str, Any]) -> str:

@@ -13,11 +13,12 @@ import numpy as np
 from flint import arb
 
 from backproof.conformance.user_model import Key, UserModel
-from backproof.conformance.verdict import Verdict, judge
+from backproof.conformance.verdict import Judgement, Verdict, judge
 from backproof.errors import InputError
 from backproof.models.model import Dims, Model
 from backproof.truth.certify import certify, certify_descent
 from backproof.truth.quantities import magnitudes
+from benchmarks.found import Found
 
 SIZES = ({"m": 64}, 8), ({"m": 1024}, 16)  # examples, and what every other letter is
 LARGEST = 2**16  # numbers in all arrays: their truth is of balls, a million operations a second
@@ -74,13 +75,22 @@ class Certified:
 
     def __init__(self, path: str, dims: Key, dtype: str, steps: int) -> None:
         model, arrays, rate = start(path, dims)
-        self.dtype, self.ends = dtype, certify_descent(model, arrays, dtype, rate, steps)
+        self.dtype, self.steps = dtype, steps
+        self.ends = certify_descent(model, arrays, dtype, rate, steps)
 
-    def check(self, ends: Mapping[str, Any], moments: bool) -> tuple[bool, float, float]:
+    def check(self, ends: Mapping[str, Any], moments: bool) -> Found:
         """Whether every parameter passes, as in the matrix; error and bound at the worst."""
-        judged = [
-            judge(ends[name], ends[name].dtype.name, quantity, self.dtype) for name, quantity in self.ends.items()
-        ]
-        ratios = [(j.error / j.bound, j.error, j.bound) for j in judged if j.error is not None and j.bound]
+        judged = {n: judge(ends[n], ends[n].dtype.name, quantity, self.dtype) for n, quantity in self.ends.items()}
+        ratios = [(j.error / j.bound, j.error, j.bound) for j in judged.values() if j.error is not None and j.bound]
         _, error, bound = max(ratios, default=(0.0, float("nan"), float("nan")))
-        return all(j.verdict is Verdict.PASS for j in judged), error, bound
+        when = f"after {self.steps} step{'s' * (self.steps > 1)}"
+        reasons = [_reason(f"{name} {when}", j) for name, j in judged.items() if j.verdict is not Verdict.PASS]
+        return Found(not reasons, error, bound, "; ".join(reasons) or None)
+
+
+def _reason(what: str, judgement: Judgement) -> str:
+    told = f"{what}: {judgement.reason or judgement.verdict.value}"
+    if judgement.error is None or judgement.bound is None:
+        return told
+    at = f"at {list(map(int, judgement.worst_index))} " if judgement.worst_index else ""
+    return f"{told}: {at}off by {judgement.error:.2g}, its bound is {judgement.bound:.2g}"

@@ -26,6 +26,8 @@ from backproof.truth.laws import ULPS, likely
 from backproof_numpy import NumpyBackend
 from benchmarks import extended
 from benchmarks.cells import Cell, arrays, rate
+from benchmarks.found import Found
+from benchmarks.starts import Timed
 from benchmarks.user_models import Certified
 
 Arrays = Mapping[str, Any]
@@ -57,26 +59,31 @@ class Expected:
             self.u = FORMATS["float64"].u
         self._errors: dict[tuple[float, bool, str | None], dict[str, Any]] = {}
 
-    def check(self, ends: Arrays, moments: bool) -> tuple[bool, float, float]:
-        """Whether every component is within its bound; error and bound at the worst. Of a few steps, every tensor
-        must resolve a fault too: many steps may settle, and their bound does not."""
+    def check(self, ends: Arrays, moments: bool, moved: float = 0.0, resolving: bool = True) -> Found:
+        """Whether every component is within its bound, from a start at most `moved` away; error and bound at the
+        worst. Of a few steps, every tensor must resolve a fault too: many steps may settle, and their bound does not.
+        """
         mine = self._bound(FORMATS[self.cell.dtype].u, moments, self.cell.products)
         theirs = self._bound(self.u, False)
-        worst, verified = (0.0, 0.0, 1.0), True
+        worst, reasons = (0.0, 0.0, 1.0), list[str]()
         for name in self.model.params:
-            bound = mine[name] + theirs[name]
-            error = np.abs(ends[name] - self.ends[name])
-            change = np.abs(self.ends[name] - self.start[name])
-            resolves = bool((bound < COARSEST * change).any())
-            verified = (
-                verified
-                and (resolves or self.steps > FEW)
-                and ends[name].dtype == self.cell.dtype
-                and bool((error <= bound).all())
-            )
-            at = np.unravel_index(int(np.argmax(error / bound)), error.shape)
-            worst = max(worst, (float(error[at] / bound[at]), float(error[at]), float(bound[at])))
-        return verified, worst[1], worst[2]
+            end, expected, when = ends[name], self.ends[name], f"{name} after {self.steps} step{'s' * (self.steps > 1)}"
+            if (end.shape, end.dtype) != (np.shape(expected), self.cell.dtype):
+                wanted = f"{self.cell.dtype} {np.shape(expected)}"
+                reasons.append(f"{when} is {end.dtype} {end.shape}; it must be {wanted}")
+                continue
+            bound = mine[name] + theirs[name] + math.e * moved
+            error = np.abs(end - expected)
+            at = np.unravel_index(int(np.argmax(np.nan_to_num(error / bound, nan=math.inf))), error.shape)
+            off = f"off by {float(error[at]):.2g}, its bound is {float(bound[at]):.2g}"
+            if not (error <= bound).all():
+                reasons.append(f"{when}: {f'at {list(map(int, at))} ' if at else ''}{off}")
+            change = np.abs(expected - self.start[name])
+            if resolving and self.steps <= FEW and not (bound < COARSEST * change).any():
+                reasons.append(f"{when}: its bound is above half of all that it changes by, which would verify nothing")
+            if not float(error[at] / bound[at]) <= worst[0]:
+                worst = float(error[at] / bound[at]), float(error[at]), float(bound[at])
+        return Found(not reasons, *worst[1:], "; ".join(reasons) or None)
 
     def _bound(self, u: float, moments: bool, products: str | None = None) -> dict[str, Any]:
         if (u, moments, products) not in self._errors:
@@ -98,14 +105,20 @@ class Verifier:
         self.cell, self.steps = cell, steps
         self._expected: dict[int, Expected | Certified] = {}
 
-    def check(self, ends: Callable[[int], Arrays], moments: bool) -> tuple[bool, float, float]:
-        """Whether the parameters that a series ends with, by the number of steps, are right; error and bound at the
-        worst. Many steps from moments have no bound, nor those of a user's derivation."""
-        few_alone = moments or self.cell.file or self.steps <= FEW
-        counts = (FEW if moments or self.cell.file else self.steps,) if few_alone else (self.steps, FEW)
-        found = [self._of(count).check(ends(count), moments) for count in counts]
-        worst = max(found, key=lambda check: check[1] / check[2])
-        return all(check[0] for check in found), *worst[1:]
+    def check(self, timed: Timed, ends: Callable[[int], Arrays], moments: bool) -> Found:
+        """Whether what the timed calls came to is right, and what a series `ends` with after a few steps; error and
+        bound at the worst. Many steps from moments have no bound, nor those of a user's derivation."""
+        if timed.fault:
+            return Found(False, math.nan, math.nan, timed.fault)
+        few, found = FEW, list[Found]()
+        if not moments and not self.cell.file:
+            few, expected = min(self.steps, FEW), self._of(self.steps)
+            assert isinstance(expected, Expected)
+            sides = timed.least, timed.greatest
+            found = [expected.check(side, moments, timed.moved, resolving=False) for side in sides]
+        found.append(self._of(few).check(ends(few), moments))
+        wrong = [check for check in found if not check.verified]
+        return wrong[0] if wrong else max(found, key=lambda check: check.error / check.bound)
 
     def _of(self, steps: int) -> Expected | Certified:
         if steps not in self._expected:

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from backproof.errors import InputError
 from backproof.models import MODELS
 from benchmarks import ceilings, cuda
 from benchmarks.cells import Cell, arrays, rate
+from benchmarks.starts import Starts, Timed
 
 SECONDS = 300.0  # for one answer: importing and compiling included
 Start = tuple[Mapping[str, Any], float]  # arrays and a learning rate
@@ -25,25 +28,39 @@ class Worker:
     """Starts the process; every method is one request to it. Raises InputError where the backend cannot."""
 
     def __init__(self, spec: str, threads: int) -> None:
-        os.environ.update(dict.fromkeys(THREADS, str(threads)))  # inherited, as the affinity is: set before import
+        self.spec, self.threads, self.deaths = spec, threads, 0
+        self._placed: tuple[Any, ...] | None = None
+        self._connection: Any = None
+        self._process: Any = None
+        self._start()
+
+    def _start(self) -> None:
+        os.environ.update(dict.fromkeys(THREADS, str(self.threads)))  # inherited, as the affinity is: before import
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, spec), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, self.spec), daemon=True)
         self._process.start()
         theirs.close()
         self.description = self._receive()
 
     def place(self, cell: Cell, given: Start | None = None) -> None:
         """Make the cell's arrays on the device: those `given`, with their learning rate, of a user's derivation."""
+        self._placed = None
         self._ask("place", cell, given)
+        self._placed = "place", cell, given
 
     def run(self, series: str, steps: int) -> float:
-        """Seconds of one descent, finished on return."""
+        """Seconds of one descent, its parameters read; every call starts elsewhere (`starts`)."""
         seconds: float = self._ask("run", series, steps)
         return seconds
 
+    def timed(self, series: str, steps: int) -> Timed:
+        """What the `run`s of so many steps came to."""
+        found: Timed = self._ask("timed", series, steps)
+        return found
+
     def ends(self, series: str, steps: int) -> dict[str, Any]:
-        """The parameters after a descent from the same start: those of the last `run`, if it was this one."""
+        """The parameters after one more descent, from the cell's own start."""
         found: dict[str, Any] = self._ask("ends", series, steps)
         return found
 
@@ -55,24 +72,36 @@ class Worker:
     def close(self) -> None:
         self._process.kill()
         self._process.join()
+        self._connection = None
 
     def _ask(self, *request: Any) -> Any:
-        try:
+        """The answer; of a new process, with the cell's arrays, where the last one died."""
+        if self._connection is None:
+            self._start()
+            if self._placed:
+                self._ask(*self._placed)
+        with suppress(OSError):  # it died between requests: receiving says how
             self._connection.send(request)
-        except OSError:
-            raise InputError(f"{self.description.name}: its process died") from None
         return self._receive()
 
     def _receive(self) -> Any:
         try:
             if not self._connection.poll(SECONDS):
-                raise InputError(f"a backend gives no answer within {SECONDS:g} s")
+                self._over(f"gives no answer within {SECONDS:g} s")
             answer = self._connection.recv()
         except (EOFError, OSError):
-            raise InputError("a backend's process died") from None
+            self._process.join(5)
+            code = self._process.exitcode
+            by = f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+            self._over(f"died: its process ended ({by})")
         if isinstance(answer, InputError):
             raise answer
         return answer
+
+    def _over(self, how: str) -> NoReturn:
+        self.deaths += 1
+        self.close()
+        raise InputError(f"backend {self.spec} {how}")
 
 
 def _serve(connection: Any, spec: str) -> None:
@@ -81,10 +110,13 @@ def _serve(connection: Any, spec: str) -> None:
         return
     server = _Server(backend)
     while True:
-        name, *arguments = connection.recv()
+        try:
+            name, *arguments = connection.recv()
+        except EOFError:
+            return  # the parent is gone
         try:
             connection.send(getattr(server, name)(*arguments))
-        except Exception as error:
+        except BaseException as error:  # sys.exit in a backend ends a series, not the run
             connection.send(InputError(f"{backend.name}: {name}: {one_line(error)}"))
 
 
@@ -97,29 +129,56 @@ def _by_the_host(call: Callable[[], Any]) -> tuple[float, Any]:
 class _Server:
     def __init__(self, backend: Any) -> None:
         self.backend = backend
-        self._last: tuple[tuple[str, int], Mapping[str, Any]] | None = None
 
     def place(self, cell: Cell, given: Start | None) -> None:
-        self._last, model = None, derivation(cell.file) if cell.file else MODELS[cell.model]
+        model = derivation(cell.file) if cell.file else MODELS[cell.model]
         values, self.rate = given or (arrays(cell), rate(cell))
         values = {name: np.asarray(a, cell.dtype) for name, a in values.items()}
-        ours = {name: self.backend.from_numpy(a, cell.dtype, cell.device) for name, a in values.items()}
-        self.params, self.data = {n: ours[n] for n in model.params}, {n: ours[n] for n in model.data}
-        self.model = model
-        self.timed = (cuda.timer(self.backend.name) if cell.device == "cuda" else None) or _by_the_host
+        self.model, self.cell = model, cell
+        self.starts = Starts(model, {name: values[name] for name in model.params})
+        self.data = self._ours({name: values[name] for name in model.data})
+        self.turned = self.data | (self._ours({"y": -values["y"]}) if self.starts.turned(1) else {})
+        self.timer = cuda.timer(self.backend.name) if cell.device == "cuda" else None
+        self.calls: dict[str, int] = {}  # by series
+        self.found: dict[tuple[str, int], Timed] = {}
 
     def run(self, series: str, steps: int) -> float:
-        seconds, ends = self.timed(
-            lambda: self.backend.descend(self.model, series, self.params, self.data, self.rate, steps)
-        )
-        self._last = ((series, steps), ends)
+        turn = self.calls[series] = self.calls.get(series, 0) + 1
+        seconds, ends, waited = self._descend(series, steps, turn)
+        self.found.setdefault((series, steps), Timed()).add(self.starts, turn, ends, waited / seconds)
         return seconds
 
-    def ends(self, series: str, steps: int) -> dict[str, Any]:
-        if self._last is None or self._last[0] != (series, steps):
+    def timed(self, series: str, steps: int) -> Timed:
+        if (series, steps) not in self.found:
             self.run(series, steps)
-        assert self._last is not None
-        return {name: self.backend.to_numpy(p)[0] for name, p in self._last[1].items()}
+        return self.found[series, steps]
+
+    def ends(self, series: str, steps: int) -> dict[str, Any]:
+        return self._descend(series, steps, 0)[1]
+
+    def _descend(self, series: str, steps: int, turn: int) -> tuple[float, dict[str, Any], float]:
+        """Seconds of a call, the parameters read, and how much longer than it should reading them took.
+
+        On the CPU reading is part of the call, as it is microseconds of its 10 ms: what is late is waited for. A
+        GPU's parameters are copied, which can take as long as the steps: there it is timed apart."""
+        params, data = self._ours(self.starts.of(turn)), self.turned if self.starts.turned(turn) else self.data
+
+        def descend() -> Mapping[str, Any]:
+            found: Mapping[str, Any] = self.backend.descend(self.model, series, params, data, self.rate, steps)
+            return found
+
+        if self.cell.device == "cpu":
+            return *_by_the_host(lambda: self._read(descend())), 0.0
+        usual, _ = _by_the_host(lambda: self._read(params))
+        seconds, returned = (self.timer or _by_the_host)(descend)
+        took, ends = _by_the_host(lambda: self._read(returned))
+        return seconds, ends, max(took - 2 * usual, 0.0)
+
+    def _ours(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {n: self.backend.from_numpy(a, self.cell.dtype, self.cell.device) for n, a in values.items()}
+
+    def _read(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self.backend.to_numpy(params[name])[0] for name in self.model.params}
 
     def ceilings(self, precision: str, device: str = "cpu", *look: Any) -> dict[str, float]:
         return ceilings.measure(self.backend.name, precision, device, *look)
