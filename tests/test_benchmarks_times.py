@@ -15,6 +15,8 @@ from benchmarks.session import Run
 from benchmarks.starts import LATE, MEMOISED, Starts, Timed
 from benchmarks.table import rows
 from benchmarks.verify import Expected
+from benchmarks.worker import _Server
+from tests import planted_times
 
 from backproof import MODELS
 from backproof_numpy import NumpyLoops
@@ -102,6 +104,18 @@ def test_what_a_gpu_is_read_late_is_refused():
     assert timed.fault == LATE.format(0.6)
     timed.add(starts, 3, starts.of(3), 0.0)
     assert timed.fault is None  # one that does not wait is enough: others were disturbed
+
+
+@pytest.mark.parametrize(
+    ("backend", "series", "late"), [(planted_times.late, "late", True), (NumpyLoops(), "tiled", False)]
+)
+def test_where_reading_is_no_part_of_the_call_its_wait_is_seen(backend, series, late):
+    server = _Server(backend)  # which takes any device's name
+    server.place(Cell("multivariate", (("n", 8), ("m", 4096)), "float64", "cuda"), None)
+    for _ in range(4):
+        server.run(series, 200)
+    fault = server.timed(series, 200).fault
+    assert (fault or "").startswith(LATE[:30]) == late
 
 
 def test_a_death_is_of_its_series_alone():
