@@ -29,7 +29,7 @@ ARGUMENTS = {
     "benchmarks of no dtype": (["benchmarks", "--dtype", "int8"], "--dtype is int8"),
     "benchmarks of no shape": (["benchmarks", "--shape", "4,x,2"], "--shape is '4,x,2'"),
     "benchmarks of an empty shape": (["benchmarks", "--shape", "4,0,2"], "--shape is '4,0,2'"),
-    "benchmarks of no series": (["benchmarks", "--series", "caffe:fast"], "there is no backend caffe"),
+    "benchmarks of no series": (["benchmarks", "--series", "caffe:fast"], "there is no backend or module caffe"),
     "benchmarks, half a word": (["benchmarks", "--mod", "univariate"], "unrecognized arguments"),
     "no backend": (["conform", "--backend", "nope"], "there is no backend nope"),
     "a backend of no name": (["conform", "--backend", ""], "there is no backend"),

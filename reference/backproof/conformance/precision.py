@@ -56,11 +56,11 @@ def provenance(
 
 
 def _of_float32(truth: Truth, key: str, values: Any, asked: int) -> bool:
-    """Every value is a float32 number, one is no small integer or its like, which any format holds, and the errors are
-    of that size: within the rigorous bound, scaled from the precision `asked` to float32, with room for inputs that
+    """Every value is a float32 number, one needs more bits than the next format has, and the errors are of that size:
+    within the rigorous bound, scaled from the precision `asked` to float32, with room for inputs that
     are rounded as they come in."""
     bound = ROUNDED_INPUTS * 2.0 ** (asked - _FLOAT32.digits) * truth.named[key].rigorous
-    held = _FLOAT32.holds(values).all() and not FORMATS["bfloat16"].holds(values).all()
+    held = _FLOAT32.holds(values).all() and not PRODUCTS["tf32"].holds(values).all()
     return bool(held and (_error(truth, key, values) <= bound).all())
 
 
