@@ -18,8 +18,9 @@ class Watch(threading.Thread):
     def run(self) -> None:
         while time.monotonic() - self._since < self._seconds:
             time.sleep(min(1.0, self._seconds / 10))
-        print(f"{self._who}: another rank is gone or silent: no answer in {self._seconds:g} s", file=sys.stderr)
         sys.stderr.flush()
+        line = f"{self._who}: another rank is gone or silent: no answer in {self._seconds:g} s\n"
+        os.write(2, line.encode())  # in one piece: the other ranks may be writing to the same place
         os._exit(2)
 
     def __enter__(self) -> None:

@@ -136,7 +136,9 @@ def joined(spec: str, device: str, seconds: float) -> Iterator[Member]:
     except RankFailure as failure:
         if not among:
             raise
-        print(f"backproof: {failure}", file=sys.stderr, flush=True)
+        sys.stderr.flush()
+        line = f"backproof: {failure}\n".encode(errors="backslashreplace")
+        os.write(2, line)  # in one piece: the other ranks may be writing to the same place
         os._exit(2)  # a framework's own farewell would wait for the rank that is gone
     except InputError:  # all ranks met the same, and leave together: PyTorch aborts where its threads outlive Python
         member.ranks.close()
