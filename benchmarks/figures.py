@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.counts import on_roof, operations, size
-from benchmarks.table import seconds, shares
+from benchmarks.table import percent, seconds, shares
 
 HUES = ("#4a7fd6", "#d08a1f", "#3d9a6c", "#b0569f", "#c8523f", "#2f9fb3", "#8a7a2e", "#7a6bd0", "#a0673c", "#6f8f2f")
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "triangle-down", "star", "hexagon", "pentagon")
@@ -141,7 +141,7 @@ def _listed(figure: Figure, count: int) -> Figure:
 
 
 def _share(result: Result) -> str:
-    return f": {100 * result['efficiency']:.0f}% of the floor" if shares(result) else ""
+    return f": {percent(result['efficiency'])} of the floor" if shares(result) else ""
 
 
 def _broken(cell: str) -> str:

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,7 +11,7 @@ import numpy as np
 
 from backproof.conformance.evaluation import derivation
 from backproof.conformance.registry import one_line
-from backproof.conformance.worker import introduce
+from backproof.conformance.worker import death, introduce
 from backproof.errors import InputError
 from backproof.models import MODELS
 from benchmarks import ceilings, cuda
@@ -90,10 +89,7 @@ class Worker:
                 self._over(f"gives no answer within {SECONDS:g} s")
             answer = self._connection.recv()
         except (EOFError, OSError):
-            self._process.join(5)
-            code = self._process.exitcode
-            by = f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-            self._over(f"died: its process ended ({by})")
+            self._over(f"died: its process ended ({death(self._process)})")
         if isinstance(answer, InputError):
             raise answer
         return answer

@@ -71,6 +71,13 @@ def _resident_memory(pid: int) -> int:
         return 0
 
 
+def death(process: Any) -> str:
+    """How a process ended whose pipe is closed."""
+    process.join(5)
+    code = process.exitcode
+    return f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+
+
 class Worker:
     """The process of the backend `spec`; started on first use, and again after a crash or a time-out."""
 
@@ -134,10 +141,7 @@ class Worker:
                 if answered:
                     return answer
         except (EOFError, OSError):
-            process.join(5)
-            code = process.exitcode
-            died = f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-            reason = f"its process died ({died})"
+            reason = f"its process died ({death(process)})"
         except Exception as error:
             reason = f"its answer cannot be read: {one_line(error)}"
         self._end()

@@ -29,12 +29,13 @@ def axes(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
         x, axis = node.args[0], node.attributes["axes"][0]
         for other in range(len(x.shape)):
             if other != axis and x.shape[other] > 1:
-                text = f"{places.name(x)} is {WORDS[node.op]} over axis {other}, not over axis {axis}"
+                name, where = places.name(x), f"over axis {other}, not over axis {axis}"
+                text = f"{name} is {WORDS[node.op]} {where}"
                 for form in _forms(x):
-                    for mean in (False, True) if node.op == "sum" else (False,):
-                        told = text.replace("summed", "averaged") if mean else text
-                        yield _fault(node, told, partial(_carried, node, axis, other, mean, form))
+                    yield _fault(node, text, partial(_carried, node, axis, other, False, form))
                     if node.op == "sum":
+                        averaged = f"{name} is averaged {where}"
+                        yield _fault(node, averaged, partial(_carried, node, axis, other, True, form))
                         yield _fault(node, text, partial(_normalised, node, axis, other, form))
 
 

@@ -153,8 +153,10 @@ class Diagnostician:
 
     def _best(self, wrong: Sequence[str], faults: Iterator[Fault], sweepers: Sequence[Sweeper]) -> dict[str, Diagnosis]:
         best: dict[str, tuple[Any, Diagnosis]] = {}
+        names = [n for n in sweepers[0].targets if all(n in s.sample.answers for s in sweepers)]
+        amiss = [n for n in names if not all(self._right(s.sample, n) for s in sweepers)]
         for number, fault in enumerate(faults):
-            explained = self._explained(fault, sweepers)
+            explained = self._explained(fault, sweepers, names, amiss)
             for name in wrong:
                 if name in explained:
                     c = explained[name]
@@ -166,10 +168,12 @@ class Diagnostician:
                         best[name] = (key, told)
         return {name: diagnosis for name, (_, diagnosis) in best.items()}
 
-    def _explained(self, fault: Fault, sweepers: Sequence[Sweeper]) -> dict[str, float]:
-        """The user's gradients that the fault reproduces, with its c: on all seeds, to the tolerance."""
+    def _explained(
+        self, fault: Fault, sweepers: Sequence[Sweeper], names: Sequence[str], amiss: Sequence[str]
+    ) -> dict[str, float]:
+        """The user's gradients, of `names`, that the fault reproduces, with its c: on all seeds, to the tolerance.
+        None where none of those `amiss` on some seed is among them."""
         constants: dict[str, float] = {}
-        names = [n for n in sweepers[0].targets if all(n in s.sample.answers for s in sweepers)]
         for i, sweeper in enumerate(sweepers):
             predicted = fault.predict(sweeper)
             for name in names:
@@ -181,10 +185,9 @@ class Diagnostician:
                         constants[name] = _rounded(c, tolerance, part)
                 elif name in constants and not holds(u, base, part, constants[name], tolerance):
                     del constants[name]
-            if not constants:
+            if not any(name in constants for name in amiss):
                 return {}
-        wrong = (n for n in constants for s in sweepers if not self._right(s.sample, n))
-        return constants if any(True for _ in wrong) else {}
+        return constants
 
     def _right(self, sample: Sample, name: str) -> bool:
         return bool(np.abs(sample.answers[name] - sample.truths[name]).max() <= self._tolerance(sample, name))

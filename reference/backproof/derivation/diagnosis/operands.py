@@ -32,10 +32,11 @@ def operands(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
             used = node if slot < 0 else node.args[slot]
             if _constant(used):
                 continue
-            if node.op == "multiply":
-                yield _put(places, node, slot, "missing-derivative", np.ones_like)
-            if node.op == "matmul" and used.shape[-1] == used.shape[-2]:
-                yield _put(places, node, slot, "transpose", lambda v: v.mT)
+            if node.op in ("multiply", "matmul") and node.args[1 - slot] in sweeper.active:
+                if node.op == "multiply":
+                    yield _put(places, node, slot, "missing-derivative", np.ones_like)
+                elif used.shape[-1] == used.shape[-2]:
+                    yield _put(places, node, slot, "transpose", lambda v: v.mT)
             for other in distinct.get(used.shape, []):
                 if not np.array_equal(sweeper.values[other], sweeper.values[used]):
                     yield _operand(places, node, slot, used, other)
@@ -87,10 +88,7 @@ def _put(places: Places, node: Node, slot: int, kind: str, change: Callable[[Any
     def predict(s: Sweeper) -> Prediction:
         args = [change(s.values[a]) if i == slot else s.values[a] for i, a in enumerate(node.args)]
         put = RULES[node.op](node, s.adjoint[node], s.values[node], *args)[1 - slot]
-        arg = node.args[1 - slot]
-        if arg not in s.active:
-            return changed(s, {name: np.zeros_like(value) for name, value in s.truth.items()})
-        return changed(s, s.propagate({arg: put - s.locals(node)[1 - slot]}))
+        return changed(s, s.propagate({node.args[1 - slot]: put - s.locals(node)[1 - slot]}))
 
     return Fault(kind, text, node.line, predict, rank=0 if kind == "missing-derivative" else 1)
 
