@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
-from backproof.cli.terminal import activity, results_console
-from backproof.errors import InputError
-from backproof.files import check_writable, write_json
+from backproof.console.ending import ended
+from backproof.console.parser import Parser
+from backproof.console.terminal import activity, results_console
+from backproof.core.errors import InputError
+from backproof.core.files import check_writable, write_json
 from benchmarks import cuda
 from benchmarks.cells import Cell, cells, work
 from benchmarks.session import Run
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         raise InputError(f"--budget is {options.budget}; it must be a positive number of seconds")
     check_writable(options.json, options.html)
     if options.html:
-        from backproof.report.render import needed
+        from backproof.pages.render import needed
 
         needed(options.html)
     if options.plots is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproof.conformance.user_model import is_file, model_name
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 from backproof.models import MODELS
 from benchmarks import cuda, user_models
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from backproof.cli.parser import Parser
-from backproof.errors import InputError
+from backproof.console.parser import Parser
+from backproof.core.errors import InputError
 from benchmarks.environment import processor
 from benchmarks.least_squares import (
     MOST_STEPS,

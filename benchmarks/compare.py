@@ -15,10 +15,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
-from backproof.cli.terminal import results_console
-from backproof.conformance.drift import backend_facts, differences
+from backproof.console.ending import ended
+from backproof.console.parser import Parser
+from backproof.console.terminal import results_console
+from backproof.results.drift import backend_facts, differences
 from benchmarks.ratios import RESAMPLES, noise, verdict
 from benchmarks.table import percent, seconds, shares, shown, with_interval
 

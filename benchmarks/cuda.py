@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 
 # Beyond the caches (tens of megabytes), the goals' two networks, and sizes where launches are all.
 SIZES = {

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 from benchmarks.worker import Worker
 
 LEAST = 0.010  # seconds of a timed call

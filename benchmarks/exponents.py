@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from backproof.cli.parser import Parser
+from backproof.console.parser import Parser
 from benchmarks.cells import Cell
 from benchmarks.session import Run
 from benchmarks.study import Lines, Tell, study

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from backproof.conformance.registry import load
-from backproof.errors import InputError
+from backproof.core.errors import InputError
+from backproof.hosting.registry import load
 from backproof.models import MODELS
 
 Floats = np.ndarray[Any, Any]  # float64

@@ -2,8 +2,8 @@
 
 from importlib.util import find_spec
 
-from backproof.conformance.registry import UNREGISTERED, registered
-from backproof.errors import InputError
+from backproof.core.errors import InputError
+from backproof.hosting.registry import UNREGISTERED, registered
 
 
 def backend_of(series: str) -> str:

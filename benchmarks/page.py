@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
-from backproof.files import check_writable, write
-from backproof.report import render
+from backproof.console.ending import ended
+from backproof.console.parser import Parser
+from backproof.core.files import check_writable, write
+from backproof.pages import render
 from benchmarks.figures import efficiency, ratios, roof, times
 from benchmarks.ratios import noise, verdict
 from benchmarks.table import HEADINGS, headline, left_out, not_verified, rows, shown

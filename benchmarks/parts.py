@@ -19,8 +19,8 @@ import numpy as np
 from rich.console import Group
 from rich.table import Table
 
-from backproof.cli.parser import Parser
-from backproof.errors import InputError
+from backproof.console.parser import Parser
+from backproof.core.errors import InputError
 from backproof.models import MODELS
 from backproof_numba.on_tiles import FUSED
 from backproof_numpy.tiles import NUMPY, Tiles, Way, cores

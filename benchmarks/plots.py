@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from backproof.errors import InputError
-from backproof.files import check_writable
-from backproof.pictures import needed, save
+from backproof.core.errors import InputError
+from backproof.core.files import check_writable
+from backproof.pages.pictures import needed, save
 from benchmarks.counts import on_roof, operations, size
 from benchmarks.table import shares
 

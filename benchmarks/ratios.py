@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 
 # fmt: off
 PEERS = (

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from backproof import pictures
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
+from backproof.console.ending import ended
+from backproof.console.parser import Parser
+from backproof.core.errors import InputError
+from backproof.core.files import check_writable, write_json
 from backproof.descent.parameters import draw
-from backproof.errors import InputError
-from backproof.files import check_writable, write_json
+from backproof.descent.ranks.launch import environment, free_port, place
+from backproof.descent.ranks.session import joinable
 from backproof.models import MODELS
-from backproof.scale.launch import environment, free_port, place
-from backproof.scale.member import joinable
+from backproof.pages import pictures
 from backproof_numpy.tiles import cores
 from benchmarks import scaling_plot
 from benchmarks.environment import processor

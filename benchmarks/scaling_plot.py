@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.pictures import save
+from backproof.pages.pictures import save
 from benchmarks.scaling_model import EXAMPLES, parameters, predicted
 
 SIZES = (EXAMPLES, 10**9, 10**12)

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from backproof.conformance.offers import offers
-from backproof.conformance.registry import registered
-from backproof.errors import InputError
+from backproof.core.errors import InputError
+from backproof.hosting.registry import registered
 from backproof_numpy.tiles import cores
 from benchmarks import cuda, user_models
 from benchmarks.ceilings import NAMES as CEILINGS

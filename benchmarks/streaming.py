@@ -24,15 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser, positive
+from backproof.console.ending import ended
+from backproof.console.parser import Parser, positive
+from backproof.core.errors import InputError
+from backproof.core.files import check_writable, write_json
 from backproof.descent.parameters import draw
-from backproof.errors import InputError
-from backproof.files import check_writable, write_json
+from backproof.descent.ranks.session import Member, joinable, joined, own
+from backproof.descent.streaming import descent
+from backproof.descent.streaming.sources import Source, open_source
 from backproof.models import MODELS, Model
-from backproof.scale import streaming
-from backproof.scale.member import Member, joinable, joined, own
-from backproof.scale.sources import Source, open_source
 from backproof_numpy.tiles import cores
 
 FEATURES, HIDDEN = 8, 8
@@ -129,7 +129,7 @@ def _watched(member: Member, file: str, model: str, steps: int) -> dict[str, Any
     with anonymous() as peak:
         cold = cold_step(member, source, MODELS[model], file)
         cached = [read_rate(file)]
-        problem, _ = streaming.prepare(member, source, MODELS[model], None, HIDDEN, 0)
+        problem, _ = descent.prepare(member, source, MODELS[model], None, HIDDEN, 0)
         member.place(problem.model, own(problem.inputs, 0, 1), problem.dims["m"])
         params = dict(problem.start)
         for _ in range(ROUNDS):

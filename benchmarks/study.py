@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
-from backproof.cli.terminal import activity, results_console
-from backproof.files import check_writable, write_json
-from backproof.pictures import needed, save
+from backproof.console.ending import ended
+from backproof.console.parser import Parser
+from backproof.console.terminal import activity, results_console
+from backproof.core.files import check_writable, write_json
+from backproof.pages.pictures import needed, save
 
 Tell = Callable[[str], None]
 Lines = list[dict[str, Any]]

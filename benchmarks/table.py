@@ -9,10 +9,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
-from backproof.errors import InputError
-from backproof.files import read_text, write
+from backproof.console.ending import ended
+from backproof.console.parser import Parser
+from backproof.core.errors import InputError
+from backproof.core.files import read_text, write
 from benchmarks.cuda import throttled
 
 T = TypeVar("T")

@@ -13,11 +13,11 @@ import numpy as np
 from flint import arb
 
 from backproof.conformance.user_model import Key, UserModel
-from backproof.conformance.verdict import Judgement, Verdict, judge
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 from backproof.models.model import Dims, Model
 from backproof.truth.certify import certify, certify_descent
 from backproof.truth.quantities import magnitudes
+from backproof.verdicts.judgement import Judgement, Verdict, judge
 from benchmarks.found import Found
 
 SIZES = ({"m": 64}, 8), ({"m": 1024}, 16)  # examples, and what every other letter is

@@ -4,7 +4,7 @@ A few steps are compared with `extended.descend`, whose own error is thousands o
 timed ones, where they are more, with `numpy:reference` in float64, whose bound then adds.
 
 The bound is a-priori and first order. A step commits learning_rate * e + 3 u |p|, e being the likely error of its
-gradient (`backproof.truth.laws.likely`, with its sources), and later steps do not enlarge it more than
+gradient (`backproof.rounding.growth.likely`, with its sources), and later steps do not enlarge it more than
 e-fold in all: the learning rate is far below the inverse curvature. For loss and gradients that are polynomials,
 e is `likely(count)` times the polynomial of absolute values, `count` being the roundings on its longest path; the
 sigmoid network's is followed line by line.
@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from backproof.errors import InputError
-from backproof.forms import FORMS
+from backproof.core.errors import InputError
 from backproof.models import MODELS
+from backproof.models.algorithms import FORMS
 from backproof.models.model import Model
-from backproof.truth.formats import FORMATS, PRODUCTS
-from backproof.truth.laws import ULPS, likely
+from backproof.rounding.formats import FORMATS, PRODUCTS
+from backproof.rounding.growth import ULPS, likely
 from backproof_numpy import NumpyBackend
 from benchmarks import extended
 from benchmarks.cells import Cell, arrays, rate

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from backproof.conformance.evaluation import derivation
-from backproof.conformance.registry import one_line
-from backproof.conformance.worker import death, introduce
-from backproof.errors import InputError
+from backproof.core.errors import InputError
+from backproof.hosting.evaluation import derivation
+from backproof.hosting.registry import one_line
+from backproof.hosting.worker import death, introduce
 from backproof.models import MODELS
 from benchmarks import ceilings, cuda
 from benchmarks.cells import Cell, arrays, rate

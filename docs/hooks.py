@@ -21,8 +21,8 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "benchmarks/README.md": "benchmarks.md",
     GALLERY: "gallery.md",
-    "reference/backproof/backend.py": "api/backend.md",
-    "reference/backproof/forms.py": "api/forms.md",
+    "reference/backproof/hosting/protocol.py": "api/backend.md",
+    "reference/backproof/models/algorithms.py": "api/forms.md",
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2 *$", re.DOTALL | re.MULTILINE)

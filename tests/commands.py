@@ -10,7 +10,7 @@ from unittest.mock import patch
 from tests.bad_input import ROOT
 
 from backproof.cli import main as backproof
-from backproof.cli.parser import Parser
+from backproof.console.parser import Parser
 
 MODULES = (
     "backproof.derivation.power", "benchmarks", "benchmarks.bare", "benchmarks.closed_form", "benchmarks.compare",

@@ -13,7 +13,7 @@ from tests import commands
 
 from backproof.cli import main
 from backproof.conformance.session import Session
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 from backproof.models import MODELS
 from backproof.models.model import Model
 

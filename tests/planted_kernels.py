@@ -6,7 +6,7 @@ Named as `tests.planted_kernels:NAME`; the names of descents are the keys of DES
 import numpy as np
 from tests.planted import numpy
 
-from backproof.truth.formats import FORMATS
+from backproof.rounding.formats import FORMATS
 from backproof_numpy.backend import NumpyBackend
 
 

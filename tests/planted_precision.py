@@ -3,7 +3,7 @@
 import numpy as np
 
 from backproof.models import sigmoid
-from backproof.truth.formats import FORMATS, PRODUCTS
+from backproof.rounding.formats import FORMATS, PRODUCTS
 from backproof_numpy.backend import NumpyBackend
 
 FLOAT32 = FORMATS["float32"]

@@ -12,7 +12,7 @@ import backproof_numba
 import backproof_numpy
 import backproof_torch
 from backproof import MODELS
-from backproof.conformance.registry import MEMBERS, describe, registered
+from backproof.hosting.registry import MEMBERS, describe, registered
 
 MODULES = (backproof_numpy, backproof_numba, backproof_torch, backproof_jax)
 BACKENDS = {module.backend.name: module.backend for module in MODULES}

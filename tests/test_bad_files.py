@@ -9,7 +9,7 @@ import pytest
 from tests.bad_input import listing, no_results, result_of, unreadable
 from tests.commands import DESCEND, QUICK, RESULT, with_file
 
-from backproof import files
+from backproof.core import files
 
 READERS = {  # what reads a file: the command line, "@" being the file, and its suffix
     "check FILE.py": (("check", "@"), ".py"),

@@ -12,7 +12,7 @@ from benchmarks.ratios import ratio, ratios
 from benchmarks.verify import Expected
 
 from backproof import MODELS
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 from backproof_numpy import NumpyLoops
 
 ROOT = Path(__file__).parent.parent

@@ -14,8 +14,8 @@ from benchmarks.table import markdown, tables
 from benchmarks.verify import Expected
 
 from backproof import MODELS
-from backproof.errors import InputError
-from backproof.truth.formats import PRODUCTS
+from backproof.core.errors import InputError
+from backproof.rounding.formats import PRODUCTS
 from backproof_numpy import NumpyBackend
 
 ANSWER = "NVIDIA H100 80GB HBM3, 550.54.15, 1755, 2619, 1980, 41, 310.25, 0x0000000000000004\n"

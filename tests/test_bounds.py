@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.toy_formats import DOWN, FINE, UP, U, bound, lost
 
-from backproof.truth.laws import ULPS, likely, rigorous
+from backproof.rounding.growth import ULPS, likely, rigorous
 
 
 def function_of_a_product(f, x, y, toward, ulps):

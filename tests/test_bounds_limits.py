@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.toy_formats import CUT, FLUSHING, SMALL, TINY, UP, U, bound, lost
 
-from backproof.truth.formats import Format
-from backproof.truth.laws import likely
+from backproof.rounding.formats import Format
+from backproof.rounding.growth import likely
 
 BELOW = TINY - 1e-9  # what is flushed, at worst
 A = B = BELOW**0.5

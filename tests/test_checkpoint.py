@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from backproof import MODELS, InputError
-from backproof.conformance.worker import Worker
 from backproof.descent.checkpoint import MOST_KEPT, Checkpoint
 from backproof.descent.data import Data
 from backproof.descent.descent import Alone, follow, looks, stops
 from backproof.descent.problem import prepare
-from backproof.scale.member import Kept, Member, RankFailure
+from backproof.descent.ranks.session import Kept, Member, RankFailure
+from backproof.hosting.worker import Worker
 
 pytest.importorskip("safetensors", reason="checkpoints are safetensors files")
 rng = np.random.default_rng(0)

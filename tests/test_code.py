@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backproof.conformance import code
+from backproof.core import digests
 
 FILES = {
     "tb.py": "import numpy\nfrom tinyrev import gradients\n\ndef later():\n    import lazily\n",
@@ -32,24 +32,24 @@ def folder(tmp_path):
 @pytest.mark.parametrize("file", FILES)
 def test_a_digest_is_of_all_local_code_that_a_file_imports(file, folder):
     path = [str(folder), str(folder / "site-packages")]
-    before = code.digest(folder / "tb.py", path)
-    assert before == code.digest(folder / "tb.py", path)
+    before = digests.digest(folder / "tb.py", path)
+    assert before == digests.digest(folder / "tb.py", path)
     (folder / file).write_text(FILES[file] + "# another comment")
     imported = file not in ("unrelated.py", "package/notes.txt", "site-packages/numpy/__init__.py", "json.py")
-    assert (code.digest(folder / "tb.py", path) != before) is imported
+    assert (digests.digest(folder / "tb.py", path) != before) is imported
 
 
 def test_a_digest_does_not_depend_on_where_the_files_are(folder, tmp_path_factory):
     moved = tmp_path_factory.mktemp("moved") / "x"
-    before = code.digest(folder / "tb.py", [str(folder)])
+    before = digests.digest(folder / "tb.py", [str(folder)])
     folder.rename(moved)
-    assert code.digest(moved / "tb.py", [str(moved)]) == before
+    assert digests.digest(moved / "tb.py", [str(moved)]) == before
 
 
 def test_a_file_that_python_cannot_read_has_a_digest_too(tmp_path):
     for text in (b"import (", b"\xff\x00", b""):
         (tmp_path / "f.py").write_bytes(text)
-        assert len(code.digest(tmp_path / "f.py", [])) == 64
+        assert len(digests.digest(tmp_path / "f.py", [])) == 64
 
 
 def test_a_changed_module_beside_a_backend_is_another_backend(backproof, tmp_path, monkeypatch):
@@ -101,7 +101,7 @@ def test_another_backproof_is_another_judge(backproof, tmp_path):
     asked = ["conform", "--backend", "numpy", "--cells", "quick", "--model", "univariate"]
     backproof(*asked, "--json", path)
     result = json.loads(path.read_text())
-    assert result["environment"]["code"] == code.own()
+    assert result["environment"]["code"] == digests.own()
     result["environment"]["code"] = "f" * 64
     path.write_text(json.dumps(result))
     assert "backproof's code was ffff" in backproof(*asked, "--resume", path)[2]

@@ -8,11 +8,11 @@ import pytest
 
 from backproof.conformance.cells import plan, problems
 from backproof.conformance.decide import decide, tasks
-from backproof.conformance.evaluation import evaluate
-from backproof.conformance.registry import describe, load
-from backproof.conformance.verdict import Verdict
-from backproof.errors import InputError
+from backproof.core.errors import InputError
+from backproof.hosting.evaluation import evaluate
+from backproof.hosting.registry import describe, load
 from backproof.models import MODELS
+from backproof.verdicts.judgement import Verdict
 
 SPEC = "backproof_cupy:backend"
 

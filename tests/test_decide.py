@@ -9,12 +9,12 @@ from backproof import MODELS
 from backproof.conformance import decide as deciding
 from backproof.conformance.cells import DISTINCT, Cell, Problem
 from backproof.conformance.decide import decide, tasks, truth
-from backproof.conformance.evaluation import Failure, evaluate
 from backproof.conformance.relations import RELATIONS
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.user_model import UserModel, key
-from backproof.conformance.verdict import Judgement, Verdict
+from backproof.hosting.evaluation import Failure, evaluate
 from backproof.truth.exact import Undecided
+from backproof.verdicts.judgement import Judgement, Verdict
 from backproof_numpy import backend as NUMPY
 
 WRONG_BITS = "not deterministic: two runs on the same inputs differ"

@@ -8,7 +8,6 @@ import pytest
 
 from backproof import MODELS, InputError
 from backproof.cli import main
-from backproof.conformance.worker import Worker
 from backproof.descent import least_squares
 from backproof.descent.accuracy import parameter_bound
 from backproof.descent.data import load
@@ -16,6 +15,7 @@ from backproof.descent.descent import descend
 from backproof.descent.parameters import draw, hessian, largest_curvature, pack, unpack
 from backproof.descent.problem import good_rate, largest_stable_rate
 from backproof.descent.random_search import random_search
+from backproof.hosting.worker import Worker
 
 DIABETES = load("diabetes").standardised()
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from backproof.conformance.drift import CHANCE, compare, load
-from backproof.report.conform import cell_link
+from backproof.pages.report.page import cell_link
+from backproof.results.drift import CHANCE, compare, load
 
 QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from backproof import MODELS, InputError
-from backproof.explain.equations import BACKWARD, FORWARD, GRADIENT, LOSS, Equations
-from backproof.explain.passes import one_pass
-from backproof.explain.text import short
+from backproof.pages.explain.equations import BACKWARD, FORWARD, GRADIENT, LOSS, Equations
+from backproof.pages.explain.passes import one_pass
+from backproof.pages.explain.text import short
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from backproof import MODELS, InputError
-from backproof.conformance import known, resume
 from backproof.descent.data import load
+from backproof.results import known_failures, resume
 
 ENVIRONMENT = {"backproof": "0", "seed": 0, "numpy": "2", "python-flint": "0", "backends": {}}
 ANYTHING = st.recursive(
@@ -51,7 +51,7 @@ def test_any_bytes_to_resume_or_as_known_failures(content, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content)
     resumed(path)
-    for entry in one_line_or_fine(known.load, str(path)) or []:
+    for entry in one_line_or_fine(known_failures.load, str(path)) or []:
         assert entry.pattern
         assert entry.reason
 

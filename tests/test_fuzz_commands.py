@@ -18,11 +18,11 @@ from tests.test_fuzz import ANYTHING, one_line_or_fine
 
 from backproof import InputError
 from backproof.cli import descend, prove
-from backproof.conformance import drift, drift_text, resume
-from backproof.conformance.results import as_json, as_junit
 from backproof.conformance.session import Session
-from backproof.conformance.table import closing, findings, table, times
-from backproof.scale import launch
+from backproof.descent.ranks import launch
+from backproof.results import drift, drift_text, resume
+from backproof.results.encode import as_json, as_junit
+from backproof.results.table import closing, findings, table, times
 
 RESULT = next((ROOT / "benchmarks" / "results").glob("*-goals-univariate.json"))
 MODELS = ("univariate", "multivariate", "two_layer_linear", "two_layer_nonlinear")
@@ -63,7 +63,7 @@ def no_work(monkeypatch, tmp_path):
     monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", refuse)
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     for where in (
-        "backproof.conformance.session.start", "backproof.explain.passes.one_pass", "benchmarks.parts._cell",
+        "backproof.conformance.session.start", "backproof.pages.explain.passes.one_pass", "benchmarks.parts._cell",
         "benchmarks.closed_form.compare", "benchmarks.scaling.joinable", "benchmarks.streaming.joinable",
         "benchmarks.streaming._file", "backproof.derivation.power.__main__.measure",
         "backproof.derivation.power.__main__.survive",

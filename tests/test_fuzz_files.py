@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.derivations import GALLERY, LINEAR
 from tests.test_fuzz import one_line_or_fine
 
-from backproof.conformance import known
 from backproof.derivation.check import check
 from backproof.descent.data import load
-from backproof.scale.member import Member
-from backproof.scale.sources import open_source, streamed
-from backproof.scale.streaming import moments
+from backproof.descent.ranks.session import Member
+from backproof.descent.streaming.descent import moments
+from backproof.descent.streaming.sources import open_source, streamed
+from backproof.results import known_failures
 
 
 @settings(max_examples=200, deadline=None)
@@ -26,7 +26,7 @@ from backproof.scale.streaming import moments
 def test_any_known_failures(lines, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "known"
     path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
-    for entry in one_line_or_fine(known.load, str(path)) or []:
+    for entry in one_line_or_fine(known_failures.load, str(path)) or []:
         assert entry.reason
 
 

@@ -7,11 +7,11 @@ import torch
 from tests.planted_gpu import Lacking, OnTF32Units
 
 from backproof.conformance.cells import Problem, plan
-from backproof.conformance.registry import describe
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
-from backproof.conformance.verdict import Verdict
+from backproof.hosting.registry import describe
 from backproof.models import MODELS
+from backproof.verdicts.judgement import Verdict
 from backproof_jax import backend as jax_backend
 from backproof_torch import TorchGPU
 from backproof_torch import backend as torch_backend

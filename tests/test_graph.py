@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from backproof import InputError
-from backproof.truth import moves
+from backproof.graph import layout_ops
+from backproof.graph.nodes import Node, broadcast, compare, mean, power, reshape, total, transpose
+from backproof.graph.sweep import evaluate
 from backproof.truth.floating import Floating
-from backproof.truth.graph import Node, broadcast, compare, mean, power, reshape, total, transpose
-from backproof.truth.traversal import evaluate
 
 RNG = np.random.default_rng(0)
 ARRAYS = {"a": RNG.standard_normal((2, 3)), "b": RNG.standard_normal((2, 3)), "v": RNG.standard_normal(3)}
@@ -52,10 +52,10 @@ def test_functions_of_the_module_take_numbers_and_arrays_too():
         (compare("<=", a, a[:, :1]), array <= array[:, :1]),
         (power(abs(a), 2), array**2),
         (broadcast(np.arange(3.0), (2, 3)), np.broadcast_to(np.arange(3.0), (2, 3))),
-        (moves.stack([a, NODES["b"]], -1), np.stack([array, ARRAYS["b"]], -1)),
-        (moves.concat([a, np.ones((1, 3))]), np.concatenate([array, np.ones((1, 3))])),
-        (moves.squeeze(moves.expand_dims(a, 1), 1), array),
-        (moves.squeeze(reshape(a, (1, 6, 1)), (0, -1)), array.reshape(6)),
+        (layout_ops.stack([a, NODES["b"]], -1), np.stack([array, ARRAYS["b"]], -1)),
+        (layout_ops.concat([a, np.ones((1, 3))]), np.concatenate([array, np.ones((1, 3))])),
+        (layout_ops.squeeze(layout_ops.expand_dims(a, 1), 1), array),
+        (layout_ops.squeeze(reshape(a, (1, 6, 1)), (0, -1)), array.reshape(6)),
         (mean(3.0), np.array(3.0)),
         (total(a, (), keepdims=True), array),
     ):
@@ -87,9 +87,9 @@ UNTRACEABLE = {
     "an axis": (lambda a, v: a.sum(axis=2), r"axis 2 of an array of shape \(2, 3\)"),
     "an exponent": (lambda a, v: a ** float("nan"), "power: the exponent is nan; a finite number"),
     "an array of exponents": (lambda a, v: a ** np.ones(3), "power: the exponent is array"),
-    "a row to concatenate": (lambda a, v: moves.concat([a, v]), "do not fit along axis 0"),
-    "numbers to concatenate": (lambda a, v: moves.concat([1.0, 2.0]), "do not fit along axis 0"),
-    "a squeeze": (lambda a, v: moves.squeeze(a, 0), r"squeeze: axis 0 of shape \(2, 3\) is longer than 1"),
+    "a row to concatenate": (lambda a, v: layout_ops.concat([a, v]), "do not fit along axis 0"),
+    "numbers to concatenate": (lambda a, v: layout_ops.concat([1.0, 2.0]), "do not fit along axis 0"),
+    "a squeeze": (lambda a, v: layout_ops.squeeze(a, 0), r"squeeze: axis 0 of shape \(2, 3\) is longer than 1"),
 }
 
 

@@ -12,9 +12,9 @@ from backproof.descent.data import load
 from backproof.descent.descent import follow
 from backproof.descent.parameters import pack
 from backproof.descent.problem import prepare
-from backproof.landscape.plane import components, plane
-from backproof.landscape.rates import FACTORS, STEPS, compare
-from backproof.landscape.scene import scene
+from backproof.pages.landscape.plane import components, plane
+from backproof.pages.landscape.rates import FACTORS, STEPS, compare
+from backproof.pages.landscape.scene import scene
 
 DIABETES = load("diabetes").standardised()
 
@@ -153,8 +153,8 @@ def test_the_start_is_a_red_dot_where_the_descent_began(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from backproof.landscape.picture import figure
-    from backproof.pictures import save
+    from backproof.pages.landscape.picture import figure
+    from backproof.pages.pictures import save
 
     _, shown = drawn("univariate", rate=0.1)
     made = figure(shown)

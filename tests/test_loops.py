@@ -6,12 +6,12 @@ import pytest
 from backproof import MODELS
 from backproof.conformance.cells import Problem, affordable, inputs
 from backproof.conformance.decide import truth
-from backproof.conformance.registry import describe
-from backproof.conformance.verdict import Verdict, judge
-from backproof.errors import InputError
-from backproof.forms import FORMS, Form, collect, from_moments
+from backproof.core.errors import InputError
+from backproof.hosting.registry import describe
+from backproof.models.algorithms import FORMS, Form, collect, from_moments
 from backproof.truth.certify import certify
 from backproof.truth.confirm import Disagreement
+from backproof.verdicts.judgement import Verdict, judge
 from backproof_numpy import NumpyLoops
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from backproof.conformance.decide import decide
 from backproof.conformance.runner import ask
-from backproof.conformance.table import describe
-from backproof.conformance.verdict import Verdict
+from backproof.results.table import describe
+from backproof.verdicts.judgement import Verdict
 
 
 def test_conforms(cell, session):

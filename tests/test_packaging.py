@@ -83,7 +83,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel):
         for path in filter(kept, (ROOT / source / name).rglob("*"))
     }
     assert {f"{name}/py.typed" for names in PACKAGES.values() for name in names} <= wanted
-    assert "backproof/report/templates/base.html.j2" in wanted
+    assert "backproof/pages/templates/base.html.j2" in wanted
     found = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert found == wanted
 

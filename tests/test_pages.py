@@ -11,9 +11,9 @@ from backproof import MODELS
 from backproof.descent.accuracy import parameter_bound
 from backproof.descent.data import load
 from backproof.descent.problem import Descent, Point, prepare
-from backproof.explain.equations import Equations
-from backproof.explain.passes import one_pass
-from backproof.landscape.rates import FACTORS
+from backproof.pages.explain.equations import Equations
+from backproof.pages.explain.passes import one_pass
+from backproof.pages.landscape.rates import FACTORS
 
 pytest.importorskip("jinja2", reason="jinja2 is not installed")
 pytest.importorskip("plotly", reason="plotly is not installed")
@@ -44,7 +44,7 @@ def started():
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory):
     """The file of every model's page, by name."""
-    from backproof.explain.page import page
+    from backproof.pages.explain.page import page
 
     folder = tmp_path_factory.mktemp("explain")
     files = {name: folder / f"{name}.html" for name in MODELS}

@@ -6,7 +6,7 @@ import pytest
 
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
-from backproof.conformance.verdict import Verdict
+from backproof.verdicts.judgement import Verdict
 
 NONLINEAR = "two_layer_nonlinear"
 

@@ -5,8 +5,8 @@ import pytest
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
 from backproof.conformance.trajectories import TRAJECTORIES
-from backproof.conformance.verdict import Verdict
-from backproof.truth.formats import FORMATS
+from backproof.rounding.formats import FORMATS
+from backproof.verdicts.judgement import Verdict
 
 
 def failing(spec, keep):

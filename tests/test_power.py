@@ -13,8 +13,8 @@ from backproof.conformance.power import fates
 from backproof.conformance.regimes import REGIMES
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
-from backproof.conformance.verdict import Verdict, judge
 from backproof.mutants.catalogue import ALL, CATALOGUE
+from backproof.verdicts.judgement import Verdict, judge
 
 COMPUTATIONS = 10_000
 

@@ -6,7 +6,7 @@ import pytest
 
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
-from backproof.conformance.verdict import Verdict
+from backproof.verdicts.judgement import Verdict
 
 FLOAT32, TF32, BFLOAT16 = "24 significand bits: float32", "about 11 significand bits", "about 8 significand bits"
 

@@ -12,11 +12,11 @@ from backproof import MODELS, InputError
 from backproof.conformance.cells import Problem, plan
 from backproof.conformance.decide import decide, tasks
 from backproof.conformance.trajectories import TRAJECTORIES
-from backproof.conformance.verdict import Verdict
-from backproof.conformance.worker import Worker
-from backproof.scale.launch import environment, place
-from backproof.scale.member import Member, own
-from backproof.scale.ranked import RANKS, Pool
+from backproof.descent.ranks.backend import RANKS, Pool
+from backproof.descent.ranks.launch import environment, place
+from backproof.descent.ranks.session import Member, own
+from backproof.hosting.worker import Worker
+from backproof.verdicts.judgement import Verdict
 
 
 def problem(model, dtype="float64", regime="normal", m=7):

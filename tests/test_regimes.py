@@ -17,9 +17,9 @@ from backproof.conformance.relations import RELATIONS
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
 from backproof.conformance.trajectories import TRAJECTORIES
-from backproof.conformance.verdict import Verdict
+from backproof.rounding.formats import FORMATS
 from backproof.truth.certify import certify_descent
-from backproof.truth.formats import FORMATS
+from backproof.verdicts.judgement import Verdict
 
 
 def problem(model, regime, dtype="float64", **dims):

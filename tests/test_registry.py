@@ -3,7 +3,7 @@
 import pytest
 
 from backproof import InputError
-from backproof.conformance.registry import describe, load
+from backproof.hosting.registry import describe, load
 from backproof_numpy import NumpyBackend
 
 WRONG = {

@@ -8,9 +8,9 @@ import sys
 import pytest
 from tests.pages import Outline, browser, opened, unreached
 
-from backproof.report import render
-from backproof.report.conform import cell_link, page
-from backproof.report.why import why
+from backproof.pages import render
+from backproof.pages.report.explanations import why
+from backproof.pages.report.page import cell_link, page
 
 HOSTILE = "</script><script>alert(1)</script><b>&amp;"
 PASS = "two_layer_nonlinear-numpy:reference-float32-cpu-n3m7k5-normal"

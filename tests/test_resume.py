@@ -6,8 +6,8 @@ import pytest
 
 from backproof.conformance.cells import Cell, Problem
 from backproof.conformance.decide import tasks
-from backproof.conformance.evaluation import Evaluation, Failure
-from backproof.conformance.worker import Worker
+from backproof.hosting.evaluation import Evaluation, Failure
+from backproof.hosting.worker import Worker
 
 QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
 

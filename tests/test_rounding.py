@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backproof import MODELS, Model
+from backproof.rounding.formats import FORMATS
+from backproof.rounding.growth import likely, rigorous
 from backproof.truth.certify import certify
-from backproof.truth.formats import FORMATS
-from backproof.truth.laws import likely, rigorous
 
 DTYPES = ["float64", "float32", "float16"]
 

@@ -6,12 +6,12 @@ import pytest
 from backproof import MODELS
 from backproof.conformance.cells import SETS, Cell, Problem, inputs, plan, problems
 from backproof.conformance.decide import Report, decide
-from backproof.conformance.evaluation import Failure
-from backproof.conformance.registry import Description
-from backproof.conformance.results import as_json, as_junit
 from backproof.conformance.session import Session
-from backproof.conformance.verdict import Verdict
-from backproof.truth.formats import FORMATS
+from backproof.hosting.evaluation import Failure
+from backproof.hosting.registry import Description
+from backproof.results.encode import as_json, as_junit
+from backproof.rounding.formats import FORMATS
+from backproof.verdicts.judgement import Verdict
 
 PROBLEM = Problem("multivariate", (("n", 3), ("m", 7)), "normal", "float32")
 CELL = Cell(PROBLEM, "numpy", "reference", "cpu")

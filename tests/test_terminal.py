@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from benchmarks.table import tables
 
-from backproof.cli.terminal import bar, results_console
+from backproof.console.terminal import bar, results_console
 
 ROOT = Path(__file__).parent.parent
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -8,14 +8,14 @@ from tests.planted_gpu import UnknownProducts
 
 from backproof.conformance.cells import Problem, inputs
 from backproof.conformance.decide import truth
-from backproof.conformance.registry import describe
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
-from backproof.conformance.verdict import Verdict
-from backproof.errors import InputError
+from backproof.core.errors import InputError
+from backproof.hosting.registry import describe
 from backproof.models import MODELS
+from backproof.rounding.formats import PRODUCTS
 from backproof.truth.certify import certify
-from backproof.truth.formats import PRODUCTS
+from backproof.verdicts.judgement import Verdict
 
 MATRICES = ["multivariate", "two_layer_linear", "two_layer_nonlinear"]  # univariate has no product of matrices
 NORMAL = Problem("two_layer_nonlinear", (("n", 3), ("m", 7), ("k", 5)), "normal", "float32")

@@ -11,7 +11,7 @@ import pytest
 
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
-from backproof.conformance.verdict import Verdict
+from backproof.verdicts.judgement import Verdict
 
 pytest.importorskip("triton", reason="the kernels are in Triton: pip install 'backproof[triton]'")
 ROOT = Path(__file__).parent.parent

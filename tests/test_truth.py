@@ -5,15 +5,15 @@ import pytest
 from flint import arb
 
 from backproof import MODELS, InputError, Model
+from backproof.graph.nodes import Node
+from backproof.graph.reverse import RULES, dependents, sweep
+from backproof.graph.source_spans import source_lines
+from backproof.graph.sweep import evaluate, reachable
+from backproof.graph.tracing import trace
 from backproof.truth.certify import certify
 from backproof.truth.confirm import Disagreement, confirm, confirm_along
 from backproof.truth.exact import Undecided, balls, precision
 from backproof.truth.floating import Floating
-from backproof.truth.graph import Node
-from backproof.truth.reverse import RULES, dependents, sweep
-from backproof.truth.spans import source_lines
-from backproof.truth.trace import trace
-from backproof.truth.traversal import evaluate, reachable
 
 DIMS = {"n": 3, "m": 7, "k": 5}
 

@@ -8,8 +8,8 @@ import torch
 import backproof_jax
 import backproof_torch
 from backproof.models import sigmoid
-from backproof.truth.formats import FORMATS
-from backproof.truth.laws import ULPS
+from backproof.rounding.formats import FORMATS
+from backproof.rounding.growth import ULPS
 
 POINTS = 20_000
 EXACT = {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from flint import arb
 
-from backproof.conformance.verdict import Verdict, judge
 from backproof.truth.exact import precision
 from backproof.truth.quantities import Quantity
+from backproof.verdicts.judgement import Verdict, judge
 
 
 def quantity(values, likely, rigorous):

@@ -6,15 +6,15 @@ show.
 
 import numpy as np
 
+from backproof.graph.namespace import Namespace
+from backproof.graph.nodes import Node
+from backproof.graph.reverse import adjoints
+from backproof.graph.sweep import evaluate
+from backproof.rounding.error_sweep import RoundingErrors
+from backproof.rounding.formats import Format
+from backproof.rounding.growth import rigorous
 from backproof.truth.exact import Balls, arb, balls, precision
-from backproof.truth.formats import Format
-from backproof.truth.graph import Node
-from backproof.truth.laws import rigorous
-from backproof.truth.namespace import Namespace
 from backproof.truth.quantities import magnitudes
-from backproof.truth.reverse import adjoints
-from backproof.truth.rounding import RoundingErrors
-from backproof.truth.traversal import evaluate
 
 U = 1 / 16
 UP, DOWN = 1 + U, 1 - U

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from backproof.descent.streaming.columns import Columns
 from backproof.models.model import Model
-from backproof.scale.columns import Columns
 from backproof_numba.kernels import BLOCK, Kernel, compiled
 from backproof_numba.on_tiles import WIDE, Network
 from backproof_numpy.tiles import Sums, Way, width

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backproof.forms import FORMS
+from backproof.models.algorithms import FORMS
 from backproof.models.model import Model
 from backproof_numpy.backend import Arrays, NumpyBackend
 from backproof_numpy.streaming import NumpyAlone

@@ -12,7 +12,7 @@ Arrays = Mapping[str, Any]
 
 
 class NumpyAlone:
-    """One rank of one (`backproof.backend.Ranks`): the equations on tiles computed in a `way`, a thread a core."""
+    """One rank of one (`protocol.Ranks`): the equations on tiles computed in a `way`, a thread a core."""
 
     rank, ranks = 0, 1
 

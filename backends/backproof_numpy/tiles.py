@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from backproof.forms import FORMS, Moments
+from backproof.models.algorithms import FORMS, Moments
 from backproof.models.model import Model
 from backproof_numpy.on_tiles import Equations
 from backproof_numpy.sigmoid_network import SigmoidNetwork

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 from backproof.models import MODELS, Model
 
 if TYPE_CHECKING:

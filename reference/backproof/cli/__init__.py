@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from backproof import __version__
 from backproof.cli import backends, check, conform, descend, explain, prove
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser
+from backproof.console.ending import ended
+from backproof.console.parser import Parser
 
 COMMANDS = (conform, check, prove, descend, explain, backends)
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from backproof.cli.parser import Parser, add_command
-from backproof.files import check_writable, write_json
+from backproof.console.parser import Parser, add_command
+from backproof.core.files import check_writable, write_json
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -22,8 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from backproof.cli.terminal import activity, results_console
     from backproof.conformance.session import start
+    from backproof.console.terminal import activity, results_console
 
     check_writable(arguments.json)
     with activity("starting the backends"):

@@ -2,9 +2,9 @@
 
 import argparse
 
-from backproof.cli.parser import Parser, add_command, natural
-from backproof.errors import InputError
-from backproof.files import check_writable, write_json
+from backproof.console.parser import Parser, add_command, natural
+from backproof.core.errors import InputError
+from backproof.core.files import check_writable, write_json
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -30,7 +30,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from backproof.cli.terminal import bar, results_console
+    from backproof.console.terminal import bar, results_console
     from backproof.derivation.check import check
     from backproof.derivation.report import as_json, render
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from backproof.cli.parser import Parser, add_command, natural
-from backproof.errors import InputError
-from backproof.files import check_writable, write, write_json
+from backproof.console.parser import Parser, add_command, natural
+from backproof.core.errors import InputError
+from backproof.core.files import check_writable, write, write_json
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -52,23 +52,23 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from backproof.cli.terminal import activity, results_console, track
-    from backproof.conformance import drift, drift_text, known, resume
     from backproof.conformance.decide import Report
     from backproof.conformance.power import fates, power_table
-    from backproof.conformance.registry import MUTANTS
-    from backproof.conformance.results import as_json, as_junit, summary
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
-    from backproof.conformance.table import closing, findings, gaps, headings, table, times
-    from backproof.report import render
+    from backproof.console.terminal import activity, results_console, track
+    from backproof.hosting.registry import MUTANTS
+    from backproof.pages import render
+    from backproof.results import drift, drift_text, known_failures, resume
+    from backproof.results.encode import as_json, as_junit, summary
+    from backproof.results.table import closing, findings, gaps, headings, table, times
 
     check_writable(arguments.json, arguments.junit, arguments.html, arguments.capabilities)
     if arguments.capabilities and not arguments.capabilities.endswith((".md", ".json")):
         raise InputError(f"--capabilities is {arguments.capabilities}; its name must end in .md or .json")
     if arguments.html is not None:
         render.needed(arguments.html)
-    failures = [] if arguments.known_failures is None else known.load(arguments.known_failures)
+    failures = [] if arguments.known_failures is None else known_failures.load(arguments.known_failures)
     baseline = None if arguments.baseline is None else drift.load(arguments.baseline, arguments.seed)
     earlier = None if arguments.resume is None else resume.read(arguments.resume)
     start = time.perf_counter()
@@ -100,7 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         session.close()
     order = {cell: place for place, cell in enumerate(session.cells)}
-    reports = sorted((known.mark(report, failures) for report in reports), key=lambda report: order[report.cell])
+    reports = sorted(
+        (known_failures.mark(report, failures) for report in reports), key=lambda report: order[report.cell]
+    )
     mutants = fates([report for report in reports if report.cell.backend == MUTANTS])
     judged = [report for report in reports if report.cell.backend != MUTANTS]
     result = as_json(session.environment(), reports, partial, mutants, session.not_offered)
@@ -110,10 +112,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(arguments.json, result)
     if arguments.html:
-        from backproof.report.conform import page
+        from backproof.pages.report.page import page
 
         utc = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        write(arguments.html, page(result, known.surprises(judged, failures), time.perf_counter() - start, utc))
+        write(
+            arguments.html, page(result, known_failures.surprises(judged, failures), time.perf_counter() - start, utc)
+        )
     if arguments.capabilities:
         _publish(arguments, result)
     if arguments.junit:
@@ -124,7 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
     for line in [
         *gaps(session.not_offered),
         *findings(judged),
-        *known.surprises(judged, failures),
+        *known_failures.surprises(judged, failures),
         *power_table(mutants),
         *times(judged),
         *(drift_text.lines(drifted) if drifted else ()),
@@ -141,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _publish(arguments: argparse.Namespace, result: Mapping[str, Any]) -> None:
-    from backproof.conformance.capabilities import as_json, as_markdown
+    from backproof.results.capabilities import as_json, as_markdown
 
     asked = {option: getattr(arguments, option) for option in ("backend", "model", "dtype")}
     words = [

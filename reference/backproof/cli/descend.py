@@ -3,9 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from backproof.cli.parser import Parser, add_command, natural, positive
-from backproof.errors import InputError
-from backproof.files import check_writable, write_json
+from backproof.console.parser import Parser, add_command, natural, positive
+from backproof.core.errors import InputError
+from backproof.core.files import check_writable, write_json
 from backproof.models import MODELS, named
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from backproof.descent.checkpoint import Checkpoint
     from backproof.descent.descent import Engine
     from backproof.descent.problem import Descent, Problem
-    from backproof.landscape.draw import Trial
-    from backproof.scale.member import Member
+    from backproof.descent.ranks.session import Member
+    from backproof.pages.landscape.draw import Trial
 
     Descended = tuple[Descent, tuple[Trial, ...]]
 
@@ -64,9 +64,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from backproof.landscape import draw
-    from backproof.scale.launch import launch, launched, place, tied_to_the_launcher
-    from backproof.scale.member import RankFailure
+    from backproof.descent.ranks.launch import launch, launched, place, tied_to_the_launcher
+    from backproof.descent.ranks.session import RankFailure
+    from backproof.pages.landscape import draw
 
     tied_to_the_launcher()
     check_writable(arguments.json, arguments.checkpoint, arguments.out)
@@ -102,15 +102,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _descend(arguments: argparse.Namespace, together: bool) -> int:
     from backproof.cli.descent_report import Rivals, rivals
-    from backproof.cli.terminal import bar
-    from backproof.conformance.worker import Worker
+    from backproof.console.terminal import bar
     from backproof.descent.data import DIABETES, load
     from backproof.descent.descent import Alone
     from backproof.descent.problem import prepare
-    from backproof.landscape import draw
-    from backproof.scale import streaming
-    from backproof.scale.member import joined
-    from backproof.scale.sources import open_source, streamed
+    from backproof.descent.ranks.session import joined
+    from backproof.descent.streaming import descent
+    from backproof.descent.streaming.sources import open_source, streamed
+    from backproof.hosting.worker import Worker
+    from backproof.pages.landscape import draw
 
     model, rate, feature = MODELS[arguments.model], arguments.learning_rate, arguments.feature
     if streamed(arguments.data):
@@ -119,7 +119,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
         source = open_source(arguments.data)
         source = source.only(feature) if feature else source
         with joined(arguments.backend, "cpu", arguments.rank_timeout) as member:
-            problem, closed = streaming.prepare(member, source, model, rate, arguments.hidden, arguments.seed)
+            problem, closed = descent.prepare(member, source, model, rate, arguments.hidden, arguments.seed)
             descent, _ = _as_one_of_all(arguments, member, problem)
         if member.rank == 0:
             _tell(arguments, problem, descent, Rivals(1.0, closed, None), member.name, member.size, source.features)
@@ -156,7 +156,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
 
 def _as_one_of_all(arguments: argparse.Namespace, member: "Member", problem: "Problem") -> "Descended":
     """The descent by all ranks, once they agree on what they do."""
-    from backproof.scale.member import Kept, own
+    from backproof.descent.ranks.session import Kept, own
 
     member.agree("data or start", problem.fingerprint, problem.learning_rate, *problem.start.values())
     kept = _checkpoint(arguments)
@@ -177,10 +177,10 @@ def _steps(
     arguments: argparse.Namespace, engine: "Engine", problem: "Problem", kept: "Checkpoint | None"
 ) -> "Descended":
     """The descent, and a few steps at other learning rates where a picture is wanted."""
-    from backproof.cli.terminal import bar
+    from backproof.console.terminal import bar
     from backproof.descent.checkpoint import keeps_path
     from backproof.descent.descent import follow
-    from backproof.landscape import draw
+    from backproof.pages.landscape import draw
 
     if kept and arguments.out and not keeps_path(problem.start):
         raise InputError("of so many parameters a checkpoint keeps no path for --out to draw; leave one out")
@@ -203,7 +203,7 @@ def _tell(
     trials: "tuple[Trial, ...]" = (),
 ) -> None:
     from backproof.cli.descent_report import result, show
-    from backproof.cli.terminal import results_console
+    from backproof.console.terminal import results_console
 
     told = result(problem, descent, others, name, ranks, features)
     if arguments.json:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from backproof.cli.terminal import bar
+from backproof.console.terminal import bar
 from backproof.descent import least_squares
 from backproof.descent.accuracy import parameter_bound
 from backproof.descent.data import Data

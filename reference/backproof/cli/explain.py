@@ -2,8 +2,8 @@
 
 import argparse
 
-from backproof.cli.parser import Parser, add_command, natural
-from backproof.files import check_writable, write, write_json
+from backproof.console.parser import Parser, add_command, natural
+from backproof.core.files import check_writable, write, write_json
 from backproof.models import MODELS, named
 
 
@@ -21,20 +21,20 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from backproof.cli.terminal import results_console
-    from backproof.explain.passes import as_json, one_pass
-    from backproof.explain.text import lines
+    from backproof.console.terminal import results_console
+    from backproof.pages.explain.passes import as_json, one_pass
+    from backproof.pages.explain.text import lines
 
     check_writable(arguments.json, arguments.html)
     if arguments.html:
-        from backproof.report.render import needed
+        from backproof.pages.render import needed
 
         needed(arguments.html)
     shown = one_pass(named(arguments.model), arguments.seed)
     if arguments.json:
         write_json(arguments.json, as_json(shown))
     if arguments.html:
-        from backproof.explain.page import page
+        from backproof.pages.explain.page import page
 
         write(arguments.html, page(shown))
     console = results_console(arguments.json, arguments.html)

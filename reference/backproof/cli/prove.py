@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from backproof.cli.parser import Parser, add_command
-from backproof.files import check_writable, write, write_json
+from backproof.console.parser import Parser, add_command
+from backproof.core.files import check_writable, write, write_json
 from backproof.models import MODELS, Model, named
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _chosen(names: list[str]) -> list[Model]:
 
 def _prove(models: list[Model], quiet: bool) -> tuple[list[Chapter], list[Lemma]]:
     """Prove, and print what was proved a model at a time; on a terminal, standard error shows the progress."""
-    from backproof.cli.terminal import bar
+    from backproof.console.terminal import bar
     from backproof.proofs import derive, lemmas_about, prove, prove_lemmas
     from backproof.proofs.console import lemma_in_text, model_in_text
     from backproof.proofs.page import Chapter
@@ -102,7 +102,7 @@ def _summary(equations: Sequence[Equation], lemmas: Sequence[Lemma], seconds: fl
 def _print(lines: Iterable[str]) -> None:
     from rich.text import Text
 
-    from backproof.cli.terminal import results_console
+    from backproof.console.terminal import results_console
 
     console = results_console()
     for line in lines:

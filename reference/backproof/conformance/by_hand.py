@@ -9,14 +9,14 @@ import numpy as np
 
 from backproof.conformance.cells import Problem, inputs
 from backproof.conformance.user_model import SECONDS
-from backproof.conformance.verdict import Judgement, Verdict
+from backproof.core.errors import InputError
 from backproof.derivation.ladder import Cause, Climb, climb
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import Graph, Sample
-from backproof.errors import InputError
+from backproof.graph.sweep import reachable
+from backproof.graph.tracing import trace
 from backproof.truth.exact import Undecided
-from backproof.truth.trace import trace
-from backproof.truth.traversal import reachable
+from backproof.verdicts.judgement import Judgement, Verdict
 
 
 def weighed(problem: Problem, judged: Mapping[str, Judgement]) -> dict[str, Judgement]:

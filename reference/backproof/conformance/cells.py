@@ -10,13 +10,13 @@ import numpy as np
 
 from backproof.conformance.offers import offers
 from backproof.conformance.regimes import REGIMES, Arrays
-from backproof.conformance.registry import Description
 from backproof.conformance.relations import RELATIONS
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.user_model import UserModel, key
+from backproof.hosting.registry import Description
 from backproof.models import MODELS
 from backproof.models.model import Dims, Model
-from backproof.truth.formats import FORMATS
+from backproof.rounding.formats import FORMATS
 
 # Pairwise distinct, none 1: a transpose, a mean over the wrong axis or a sum for a mean cannot hide.
 DISTINCT = dict(n=3, m=7, k=5)
@@ -97,7 +97,7 @@ class Cell:
     series: str
     device: str
     skip: str | None = None
-    form: str | None = None  # of `backproof.forms`, whose bounds the series has
+    form: str | None = None  # of `backproof.models.algorithms`, whose bounds the series has
     products: str | None = None  # of `formats.PRODUCTS`, what its products of matrices take in
     by_hand: bool = False  # the gradients are a user's own, of an algebra that no bound of ours covers
 

@@ -8,16 +8,16 @@ import numpy as np
 
 from backproof.conformance.by_hand import weighed
 from backproof.conformance.cells import Cell, Problem, inputs
-from backproof.conformance.evaluation import Evaluation, Failure, Task, Tensor
 from backproof.conformance.precision import provenance
 from backproof.conformance.regimes import REGIMES
 from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.trajectories import TRAJECTORIES
-from backproof.conformance.verdict import Diagnosis, Judgement, Verdict, judge
+from backproof.hosting.evaluation import Evaluation, Failure, Task, Tensor
+from backproof.rounding.formats import FORMATS
 from backproof.truth.certify import Truth, certify, certify_descent
 from backproof.truth.exact import Undecided, balls, precision
-from backproof.truth.formats import FORMATS
 from backproof.truth.quantities import FIRST_BITS, Quantity
+from backproof.verdicts.judgement import Diagnosis, Judgement, Verdict, judge
 
 WHOLE = ("loss", "output")  # the tensors of a cell that are no gradients
 

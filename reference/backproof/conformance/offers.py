@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from backproof.conformance.registry import Description
+from backproof.hosting.registry import Description
 
 
 @dataclass(frozen=True)

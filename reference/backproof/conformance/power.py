@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backproof.conformance.decide import Report
-from backproof.conformance.verdict import Verdict
+from backproof.verdicts.judgement import Verdict
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from backproof.conformance.cells import Problem, inputs
+from backproof.graph.tracing import trace
+from backproof.rounding.formats import FORMATS, PRODUCTS, Format
 from backproof.truth.certify import Truth, dimensions
-from backproof.truth.formats import FORMATS, PRODUCTS, Format
 from backproof.truth.simulated import simulate
-from backproof.truth.trace import trace
 
 _FLOAT32 = FORMATS["float32"]
 LOWER = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backproof.models.model import Dims, Model
-from backproof.truth.formats import Format
+from backproof.rounding.formats import Format
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from backproof.conformance.cells import Cell
 from backproof.conformance.decide import Report, decide, tasks
-from backproof.conformance.evaluation import Evaluation, Failure
-from backproof.conformance.registry import one_line
-from backproof.conformance.verdict import Verdict
-from backproof.conformance.worker import Worker
+from backproof.hosting.evaluation import Evaluation, Failure
+from backproof.hosting.registry import one_line
+from backproof.hosting.worker import Worker
+from backproof.verdicts.judgement import Verdict
 
 CELL_SECONDS = 120.0  # for each evaluation of a cell, a compilation included
 

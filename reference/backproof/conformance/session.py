@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from backproof.conformance import code
 from backproof.conformance.cells import SETS, Cell, file_problems, plan, problems
 from backproof.conformance.offers import NotOffered, not_offered
-from backproof.conformance.registry import MUTANTS, Description, registered
 from backproof.conformance.user_model import UserModel, is_file, model_name
-from backproof.conformance.worker import Worker
-from backproof.errors import InputError
+from backproof.core import digests
+from backproof.core.errors import InputError
+from backproof.hosting.registry import MUTANTS, Description, registered
+from backproof.hosting.worker import Worker
 from backproof.models import MODELS
-from backproof.truth.formats import FORMATS
+from backproof.rounding.formats import FORMATS
 
 DEVICES = ("cpu", "cuda")
 
@@ -94,7 +94,7 @@ class Session:
         """What the verdicts depend on, for the report."""
         return {
             "backproof": version("backproof"),
-            "code": code.own(),
+            "code": digests.own(),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "processor": platform.machine(),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backproof.truth.formats import FORMATS
+from backproof.rounding.formats import FORMATS
 
 
 @dataclass(frozen=True)

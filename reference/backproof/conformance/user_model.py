@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backproof.conformance import code
+from backproof.core import digests
+from backproof.core.errors import InputError
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import all_dims
-from backproof.errors import InputError
+from backproof.graph.nodes import Node
+from backproof.graph.sweep import rebuild
 from backproof.models.model import Dims, Model
 from backproof.models.primitives import untapped
-from backproof.truth.graph import Node
-from backproof.truth.traversal import rebuild
 
 SECONDS = 10.0  # what any one call into the file may take here
 DRAWS = ("normal", "sample1", "sample2")  # standard normals, or what the file's `sample` returns, for other seeds
@@ -75,7 +75,13 @@ class UserModel:
         model = Model(name, said["shapes"], params, _replayed(traced), _elsewhere)
         beside = [str(Path(path).resolve().parent), *sys.path]
         return cls(
-            str(Path(path).resolve()), code.digest(path, beside), model, shapes, sampled, frozenset(found.taps), drawn
+            str(Path(path).resolve()),
+            digests.digest(path, beside),
+            model,
+            shapes,
+            sampled,
+            frozenset(found.taps),
+            drawn,
         )
 
     def arrays(self, dims: Key, regime: str) -> dict[str, Any]:

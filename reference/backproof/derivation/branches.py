@@ -10,9 +10,9 @@ import numpy as np
 
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.samples import Sample
+from backproof.graph.reverse import dependents
+from backproof.graph.sweep import evaluate
 from backproof.truth.floating import Floating
-from backproof.truth.reverse import dependents
-from backproof.truth.traversal import evaluate
 
 CHOICES = ("where", "maximum", "abs")
 

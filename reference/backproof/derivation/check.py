@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from backproof.conformance.verdict import Judgement, Verdict, judge
 from backproof.derivation.branches import untaken
 from backproof.derivation.diagnosis.chain import steps
 from backproof.derivation.diagnosis.diagnose import Diagnosis, Diagnostician
@@ -22,6 +21,7 @@ from backproof.derivation.samples import Sample, draw
 from backproof.derivation.weighing import exceeds, weighed
 from backproof.models.model import Model
 from backproof.truth.exact import Undecided
+from backproof.verdicts.judgement import Judgement, Verdict, judge
 
 SECONDS = 10.0  # what any one call into the user's file may take
 AFTER = 2  # parts of a check after the samples' truths: the gradients, the second opinions

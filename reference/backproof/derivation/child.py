@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from backproof.derivation.file import Arrays, Derivation, load
-from backproof.errors import InputError
+from backproof.core.errors import InputError
+from backproof.graph.nodes import FOREIGN
+from backproof.graph.source_spans import source_lines
+from backproof.graph.sweep import flatten, reachable
+from backproof.graph.tracing import Trace, forward
 from backproof.models.model import Dims
-from backproof.truth.graph import FOREIGN
-from backproof.truth.spans import source_lines
-from backproof.truth.trace import Trace, forward
-from backproof.truth.traversal import flatten, reachable
+from backproof.models.user_file import Arrays, Derivation, load
 
 Values = tuple[Any, str]  # an array, or None for what is no number, and the name of its dtype
 

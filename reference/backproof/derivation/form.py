@@ -10,8 +10,8 @@ import numpy as np
 from backproof.derivation.diagnosis.diagnose import Diagnosis
 from backproof.derivation.diagnosis.sweeps import Sweeper
 from backproof.derivation.samples import Sample
+from backproof.graph.reverse import stretched
 from backproof.models.model import Model
-from backproof.truth.reverse import stretched
 
 
 def form(model: Model, sample: Sample, answers: Mapping[str, Any]) -> dict[str, Diagnosis]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.derivation.file import Arrays, load
 from backproof.models.primitives import with_sigmoid
+from backproof.models.user_file import Arrays, load
 
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[4:]; from backproof.derivation.framework import serve;"

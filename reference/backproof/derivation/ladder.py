@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.core.errors import InputError
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import Sample
-from backproof.errors import InputError
 from backproof.truth.exact import balls, precision
 from backproof.truth.quantities import FIRST_BITS
 

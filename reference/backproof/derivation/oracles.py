@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.core.errors import InputError
 from backproof.derivation.framework import FrameworkProcess
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import Sample
-from backproof.errors import InputError
-from backproof.truth.choices import CHOOSING
+from backproof.graph.selection_ops import CHOOSING
 
 FRAMEWORKS = ("torch", "jax")
 PATIENCE = 3.5  # seconds since the start: a check is not held up by an import

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from backproof.errors import InputError
-from backproof.files import check_size
+from backproof.core.errors import InputError
+from backproof.core.files import check_size
 from backproof.models import MODELS
 
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from backproof.derivation.child import serve; serve(int(sys.argv[1]))"

@@ -12,9 +12,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from backproof.conformance.verdict import Judgement, Verdict
 from backproof.derivation.diagnosis.diagnose import Diagnosis
 from backproof.derivation.samples import Sample
+from backproof.verdicts.judgement import Judgement, Verdict
 
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from flint import arb
 
+from backproof.core.errors import InputError
 from backproof.derivation.process import UserProcess
-from backproof.errors import InputError
+from backproof.graph.nodes import Node
+from backproof.graph.sweep import rebuild
+from backproof.graph.tracing import Trace
 from backproof.models.model import Dims, Model
 from backproof.truth.confirm import confirm
-from backproof.truth.graph import Node
 from backproof.truth.quantities import Quantity, certified, magnitudes
-from backproof.truth.trace import Trace
-from backproof.truth.traversal import rebuild
 
 # Sizes by letter, in the order of Model.letters. A factor is told from another by its values at the three
 # shapes; at the last, sums, means and roots over a dimension divide exactly.

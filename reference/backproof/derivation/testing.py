@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from types import ModuleType
 
-from backproof.conformance.verdict import Verdict
 from backproof.derivation.check import SECONDS, check
 from backproof.derivation.report import Result, as_text
+from backproof.verdicts.judgement import Verdict
 
 
 def assert_derivation(

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproof.conformance.verdict import Judgement, Verdict
+from backproof.core.errors import InputError
 from backproof.derivation.ladder import Cause, Climb, climb
 from backproof.derivation.process import UserProcess
 from backproof.derivation.report import Gradient
 from backproof.derivation.samples import EXACT_SIZES, Sample, build, sizes
-from backproof.errors import InputError
 from backproof.models.model import Model
 from backproof.truth.exact import Undecided
+from backproof.verdicts.judgement import Judgement, Verdict
 
 SLIGHT = 2.0**-20  # of the truth: float32 would hardly show it; a weak form may lose as much in float64
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from backproof.descent.parameters import hessian, pack
 from backproof.descent.problem import Descent, Point
+from backproof.rounding.formats import FORMATS
 from backproof.truth.certify import certify
-from backproof.truth.formats import FORMATS
 
 PLACES = 8  # points of the path where the rounding of a gradient is bounded
 MOST_PARAMETERS, MOST_WORK = 300, 2_000_000  # beyond, parameters * examples too, a bound would take minutes

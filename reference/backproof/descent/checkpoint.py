@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.core.errors import InputError
+from backproof.core.files import write
 from backproof.descent.data import digest
 from backproof.descent.problem import Point, Problem
-from backproof.errors import InputError
-from backproof.files import write
 
 FORMAT = "backproof descent 1"
 MOST_KEPT = 300  # parameters, beyond which no bound on rounding looks at those of the points of the path

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.errors import InputError
-from backproof.files import read_text
+from backproof.core.errors import InputError
+from backproof.core.files import read_text
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backproof.conformance.evaluation import Evaluation, Failure, Task
-from backproof.conformance.registry import Description
-from backproof.conformance.worker import Worker
+from backproof.core.errors import InputError
 from backproof.descent.checkpoint import Checkpoint
 from backproof.descent.data import Data
 from backproof.descent.problem import Descent, Point, Problem, prepare
-from backproof.errors import InputError
+from backproof.hosting.evaluation import Evaluation, Failure, Task
+from backproof.hosting.registry import Description
+from backproof.hosting.worker import Worker
 from backproof.models.model import Arrays, Model
 
 LOOKS = 60  # how often the loss is looked at, ever more seldom as it settles

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.core.errors import InputError
 from backproof.descent import least_squares
 from backproof.descent.data import Data, digest
 from backproof.descent.parameters import draw, largest_curvature
-from backproof.errors import InputError
 from backproof.models.model import Arrays, Model
 
 REGRESSIONS = ("univariate", "multivariate")

@@ -1,6 +1,6 @@
 """The four models, by name. Each file satisfies the derivation format: shapes, params, loss, gradients."""
 
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 from backproof.models import multivariate, two_layer_linear, two_layer_nonlinear, univariate
 from backproof.models.model import Model
 from backproof.models.primitives import sigmoid

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.errors import InputError
+from backproof.core.errors import InputError
 
 Arrays = Mapping[str, Any]
 Dims = Mapping[str, int]

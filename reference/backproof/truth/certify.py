@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from backproof.graph.tracing import Trace, trace, trace_descent, trace_form
 from backproof.models.model import Model
 from backproof.truth.confirm import Disagreement, confirm
 from backproof.truth.exact import precision
 from backproof.truth.quantities import FIRST_BITS, Quantity, all_finite, certified, magnitudes
-from backproof.truth.trace import Trace, trace, trace_descent, trace_form
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def certify(
 ) -> Truth:
     """The truth at `arrays` (floating-point numbers, taken as exact), for arithmetic in `dtype`.
 
-    With a `form` (`backproof.forms`) the bounds of loss and gradients are those of its operations; with `products`
+    With a `form` (`models.algorithms`) the bounds of loss and gradients are those of its operations; with `products`
     (of `formats.PRODUCTS`), those of products of matrices whose factors have fewer bits.
 
     Every gradient is confirmed along a random direction by an order-2 Taylor series through the forward

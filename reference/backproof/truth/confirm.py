@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from backproof.graph.sweep import evaluate
+from backproof.graph.tracing import Trace
 from backproof.truth.exact import Exact, Undecided, balls, precision
 from backproof.truth.quantities import FIRST_BITS, MOST_BITS, decided
 from backproof.truth.series import Objects, along
-from backproof.truth.trace import Trace
-from backproof.truth.traversal import evaluate
 
 
 class Disagreement(RuntimeError):

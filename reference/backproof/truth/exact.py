@@ -14,9 +14,9 @@ import flint
 import numpy as np
 from flint import arb, arb_mat
 
-from backproof.errors import InputError
-from backproof.truth.graph import Node, Shape
-from backproof.truth.moves import add_at
+from backproof.core.errors import InputError
+from backproof.graph.layout_ops import add_at
+from backproof.graph.nodes import Node, Shape
 from backproof.truth.series import Objects, constant
 
 

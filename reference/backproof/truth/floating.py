@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.graph import selection_ops
+from backproof.graph.nodes import Node
 from backproof.models.primitives import sigmoid
-from backproof.truth import choices
-from backproof.truth.graph import Node
 
 Values = Any  # an array
 
@@ -40,7 +40,7 @@ class Floating:
     )
     log1p, expm1, abs, sigmoid = _ufunc(np.log1p), _ufunc(np.expm1), _ufunc(np.abs), _ufunc(sigmoid)
     maximum, matmul = _ufunc(np.maximum), _ufunc(np.matmul)
-    where = _ufunc(choices.where)
+    where = _ufunc(selection_ops.where)
     positive = _ufunc(lambda x: (x > 0).astype(x.dtype))
     nonnegative = _ufunc(lambda x: (x >= 0).astype(x.dtype))
     zero = _ufunc(lambda x: (x == 0).astype(x.dtype))

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from flint import arb
 
+from backproof.graph.nodes import Node
+from backproof.graph.sweep import evaluate
+from backproof.rounding.error_sweep import RoundingErrors
+from backproof.rounding.formats import FORMATS, PRODUCTS, Floats, Format
+from backproof.rounding.growth import likely, rigorous
 from backproof.truth.exact import Balls, Undecided, balls, precision
-from backproof.truth.formats import FORMATS, PRODUCTS, Floats, Format
-from backproof.truth.graph import Node
-from backproof.truth.laws import likely, rigorous
-from backproof.truth.rounding import RoundingErrors
 from backproof.truth.series import Objects
-from backproof.truth.traversal import evaluate
 
 T = TypeVar("T")
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.graph.nodes import Node
+from backproof.graph.sweep import evaluate
 from backproof.models.primitives import sigmoid
+from backproof.rounding.formats import Floats, Format
 from backproof.truth.exact import Exact
-from backproof.truth.formats import Floats, Format
-from backproof.truth.graph import Node
-from backproof.truth.traversal import evaluate
 
 
 class _Doubles(Exact):

@@ -12,8 +12,8 @@ from backproof.derivation.diagnosis.fault import Fault, Prediction, exchanged, w
 from backproof.derivation.diagnosis.forward import rerun
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import ELEMENTWISE, Sweeper
+from backproof.graph.nodes import Node
 from backproof.truth.floating import Floating
-from backproof.truth.graph import Node
 
 Values = Mapping[Node, Any]
 Form = Callable[[Sweeper], Any]  # what is reduced, as the user may have written it

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from backproof.conformance.verdict import Verdict
 from backproof.derivation.diagnosis.diagnose import Diagnosis
 from backproof.derivation.samples import Sample
+from backproof.verdicts.judgement import Verdict
 
 
 def steps(sample: Sample, judged: Mapping[str, Any], found: Mapping[str, Diagnosis]) -> dict[str, Diagnosis]:

@@ -10,8 +10,8 @@ import numpy as np
 from backproof.derivation.diagnosis.fault import Fault, Prediction, exchanged, whole
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import ELEMENTWISE, Sweeper
-from backproof.truth.graph import Node
-from backproof.truth.reverse import RULES
+from backproof.graph.nodes import Node
+from backproof.graph.reverse import RULES
 
 Formula = Callable[[Any, Any, Any], Any]  # x, y, dy/dx -> what the user may have put for dy/dx
 

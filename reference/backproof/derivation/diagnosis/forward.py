@@ -11,8 +11,8 @@ from backproof.derivation.diagnosis.fault import Fault, Prediction, whole
 from backproof.derivation.diagnosis.operands import distinct_values, stale
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import Sweeper
+from backproof.graph.nodes import Node
 from backproof.truth.floating import Floating
-from backproof.truth.graph import Node
 
 Recompute = Callable[[Sweeper], Any]
 

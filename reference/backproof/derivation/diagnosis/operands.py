@@ -12,9 +12,9 @@ from backproof.derivation.diagnosis.derivatives import UNARY, repeated
 from backproof.derivation.diagnosis.fault import Fault, Prediction, changed, whole
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import Sweeper
-from backproof.truth.graph import Node
-from backproof.truth.reverse import RULES
-from backproof.truth.rounding import arg_value
+from backproof.graph.nodes import Node
+from backproof.graph.reverse import RULES
+from backproof.rounding.error_sweep import arg_value
 
 USING = ("multiply", "divide", "matmul", *UNARY)  # rules that use values
 

@@ -6,9 +6,9 @@ import ast
 import itertools
 from collections.abc import Sequence
 
-from backproof.truth.graph import Node
-from backproof.truth.spans import Span
-from backproof.truth.trace import Trace
+from backproof.graph.nodes import Node
+from backproof.graph.source_spans import Span
+from backproof.graph.tracing import Trace
 
 
 class Places:

@@ -17,8 +17,8 @@ from backproof.derivation.diagnosis.fault import Fault, Prediction, exchanged
 from backproof.derivation.diagnosis.operands import distinct_values, stale
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import Sweeper, Tensors
-from backproof.truth.graph import Node
-from backproof.truth.reverse import RULES, stretched
+from backproof.graph.nodes import Node
+from backproof.graph.reverse import RULES, stretched
 
 POWERS = (1, -1, 2, -2, 3, -3)
 

@@ -11,7 +11,7 @@ import numpy as np
 from backproof.derivation.diagnosis.fault import Fault, Prediction, changed
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import Sweeper
-from backproof.truth.graph import Node
+from backproof.graph.nodes import Node
 
 Slope = Callable[[Any], Any]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from backproof.derivation.samples import Sample
+from backproof.graph.nodes import Node
+from backproof.graph.reverse import RULES, Rule, dependents, sweep
+from backproof.graph.sweep import evaluate
 from backproof.truth.floating import Floating
-from backproof.truth.graph import Node
-from backproof.truth.reverse import RULES, Rule, dependents, sweep
-from backproof.truth.traversal import evaluate
 
 Tensors = dict[str, Any]
 

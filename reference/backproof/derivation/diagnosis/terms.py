@@ -12,8 +12,8 @@ from backproof.derivation.diagnosis.derivatives import repeated
 from backproof.derivation.diagnosis.fault import Fault, Prediction, exchanged, whole
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import Sweeper, Tensors
-from backproof.truth.graph import Node
-from backproof.truth.reverse import RULES, Rule, stretched
+from backproof.graph.nodes import Node
+from backproof.graph.reverse import RULES, Rule, stretched
 
 
 def terms(sweeper: Sweeper, places: Places) -> Iterator[Fault]:

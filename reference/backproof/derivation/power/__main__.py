@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backproof import models
-from backproof.cli.ending import ended
-from backproof.cli.parser import Parser, natural, positive
-from backproof.cli.terminal import bar, track
+from backproof.console.ending import ended
+from backproof.console.parser import Parser, natural, positive
+from backproof.console.terminal import bar, track
 from backproof.derivation.power.measure import Trial, measure
 from backproof.derivation.power.rewrites import survive
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from backproof.conformance.verdict import Verdict
+from backproof.core.errors import InputError
 from backproof.derivation.check import Session
 from backproof.derivation.power.faults import injected
 from backproof.derivation.power.results import returned
 from backproof.derivation.power.source import Derived
 from backproof.derivation.process import UserProcess
 from backproof.derivation.report import Gradient
-from backproof.errors import InputError
+from backproof.verdicts.judgement import Verdict
 
 SECONDS = 60.0
 FORMS = frozenset({"shape", "transpose", "missing-reduction", "wrong-axis"})

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from backproof.conformance.verdict import Verdict
 from backproof.derivation.check import Session
 from backproof.derivation.power.source import Derived, call_arguments
 from backproof.derivation.process import UserProcess
+from backproof.verdicts.judgement import Verdict
 
 SECONDS = 60.0
 PER_SESSION = 50  # rewritten forms on the same random arrays

@@ -1,0 +1,1 @@
+"""Data-parallel descent: several processes, each over its own columns."""

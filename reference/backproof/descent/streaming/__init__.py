@@ -1,0 +1,1 @@
+"""Descent on data larger than memory, read tile by tile."""

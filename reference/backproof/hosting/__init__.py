@@ -1,0 +1,1 @@
+"""Backends: the protocol, finding them, and the process that runs each."""

@@ -1,1 +1,0 @@
-"""Past one process: data-parallel ranks on the frameworks' own engines."""
