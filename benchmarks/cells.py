@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from backproof.conformance.user_model import is_file, model_name
 from backproof.core.errors import InputError
 from backproof.models import MODELS
+from backproof.models.user_file import is_file, model_name
 from benchmarks import cuda, user_models
 
 SIZES = {

@@ -30,7 +30,7 @@ from backproof.core.errors import InputError
 from backproof.core.files import check_writable, write_json
 from backproof.descent.parameters import draw
 from backproof.descent.ranks.session import Member, joinable, joined, own
-from backproof.descent.streaming import descent
+from backproof.descent.streaming import passes
 from backproof.descent.streaming.sources import Source, open_source
 from backproof.models import MODELS, Model
 from backproof_numpy.tiles import cores
@@ -129,7 +129,7 @@ def _watched(member: Member, file: str, model: str, steps: int) -> dict[str, Any
     with anonymous() as peak:
         cold = cold_step(member, source, MODELS[model], file)
         cached = [read_rate(file)]
-        problem, _ = descent.prepare(member, source, MODELS[model], None, HIDDEN, 0)
+        problem, _ = passes.prepare(member, source, MODELS[model], None, HIDDEN, 0)
         member.place(problem.model, own(problem.inputs, 0, 1), problem.dims["m"])
         params = dict(problem.start)
         for _ in range(ROUNDS):

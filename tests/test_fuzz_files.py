@@ -16,7 +16,7 @@ from tests.test_fuzz import one_line_or_fine
 from backproof.derivation.check import check
 from backproof.descent.data import load
 from backproof.descent.ranks.session import Member
-from backproof.descent.streaming.descent import moments
+from backproof.descent.streaming.passes import moments
 from backproof.descent.streaming.sources import open_source, streamed
 from backproof.results import known_failures
 

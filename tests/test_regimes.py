@@ -17,6 +17,7 @@ from backproof.conformance.relations import RELATIONS
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
 from backproof.conformance.trajectories import TRAJECTORIES
+from backproof.hosting.layouts import LAYOUTS
 from backproof.rounding.formats import FORMATS
 from backproof.truth.certify import certify_descent
 from backproof.verdicts.judgement import Verdict
@@ -83,10 +84,10 @@ def test_scales_and_subnormals_are_what_they_say():
 @pytest.mark.parametrize("regime", ["strided", "transposed", "reversed"])
 def test_layouts_change_strides_and_no_value(regime):
     array = np.arange(21.0).reshape(3, 7)
-    laid_out = REGIMES[regime].layout(array)
+    laid_out = LAYOUTS[regime](array)
     np.testing.assert_array_equal(laid_out, array)
     assert laid_out.strides != array.strides
-    assert REGIMES[regime].layout(np.array(1.0)).shape == ()
+    assert LAYOUTS[regime](np.array(1.0)).shape == ()
 
 
 def test_a_nan_that_vanishes_fails():

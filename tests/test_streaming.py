@@ -13,7 +13,7 @@ from backproof import MODELS, InputError
 from backproof.descent.data import Data
 from backproof.descent.problem import prepare
 from backproof.descent.ranks.session import Member, own
-from backproof.descent.streaming import descent, sources
+from backproof.descent.streaming import passes, sources
 from backproof.descent.streaming.columns import Columns
 from backproof.descent.streaming.sources import open_source, streamed
 from backproof.hosting.protocol import Ranks
@@ -84,7 +84,7 @@ def test_a_streamed_descent_is_that_in_memory(name, engine, tmp_path, monkeypatc
     if name == "univariate":
         source, data = source.only("x1"), data.only("x1")
     whole = prepare(model, data.standardised(), hidden=5)
-    problem, closed = descent.prepare(member, source, model, None, 5, 0)
+    problem, closed = passes.prepare(member, source, model, None, 5, 0)
     assert problem.streamed
     assert problem.stable == (whole.stable and pytest.approx(whole.stable, rel=1e-10))
     assert (closed is None) == (name == "two_layer_nonlinear")
@@ -116,9 +116,9 @@ def test_moments_are_sums_over_ranks(tmp_path):
     source, parts = open_source(write(tmp_path, ".npy")), []
     for rank in range(3):
         member = Member("x", Together(rank, 3, parts), "x")
-        descent.moments(member, source)
+        passes.moments(member, source)
     np.testing.assert_allclose(sum(parts[::2]), np.concatenate([RAW, TARGET]).sum(axis=1, keepdims=True), rtol=1e-12)
-    alone = descent.moments(Member("numpy", NumpyAlone(), "numpy"), source)
+    alone = passes.moments(Member("numpy", NumpyAlone(), "numpy"), source)
     deviations = np.concatenate([RAW, TARGET]) - np.concatenate([RAW, TARGET]).mean(axis=1, keepdims=True)
     np.testing.assert_allclose(alone.products, deviations @ deviations.T, rtol=1e-9)
 
@@ -127,7 +127,7 @@ def test_least_squares_of_moments_is_that_of_the_data(tmp_path):
     from backproof.descent import least_squares
 
     member, data = Member("numpy", NumpyAlone(), "numpy"), Data("made", RAW, TARGET, ()).standardised()
-    _, closed = descent.prepare(member, open_source(write(tmp_path, "")), MODELS["multivariate"], None, 5, 0)
+    _, closed = passes.prepare(member, open_source(write(tmp_path, "")), MODELS["multivariate"], None, 5, 0)
     assert closed == pytest.approx(least_squares.fit(data.X, data.y)[2], rel=1e-10)
 
 
@@ -139,7 +139,7 @@ def test_numba_reads_rows_however_they_lie(store, tmp_path):
     model, source, ends = MODELS["multivariate"], open_source(str(tmp_path / "d.npy")), []
     for engine in ("numpy", "numba"):
         member = Member(engine, ENGINES[engine](), engine)
-        problem, _ = descent.prepare(member, source, model, None, 5, 0)
+        problem, _ = passes.prepare(member, source, model, None, 5, 0)
         member.place(model, own(problem.inputs, 0, 1), M)
         ends.append(member.advance(problem.start, problem.learning_rate, 5))
     for n, p in ends[0].items():

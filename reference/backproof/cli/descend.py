@@ -107,7 +107,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
     from backproof.descent.descent import Alone
     from backproof.descent.problem import prepare
     from backproof.descent.ranks.session import joined
-    from backproof.descent.streaming import descent
+    from backproof.descent.streaming import passes
     from backproof.descent.streaming.sources import open_source, streamed
     from backproof.hosting.worker import Worker
     from backproof.pages.landscape import draw
@@ -119,7 +119,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
         source = open_source(arguments.data)
         source = source.only(feature) if feature else source
         with joined(arguments.backend, "cpu", arguments.rank_timeout) as member:
-            problem, closed = descent.prepare(member, source, model, rate, arguments.hidden, arguments.seed)
+            problem, closed = passes.prepare(member, source, model, rate, arguments.hidden, arguments.seed)
             descent, _ = _as_one_of_all(arguments, member, problem)
         if member.rank == 0:
             _tell(arguments, problem, descent, Rivals(1.0, closed, None), member.name, member.size, source.features)

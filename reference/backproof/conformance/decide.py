@@ -9,10 +9,10 @@ import numpy as np
 from backproof.conformance.by_hand import weighed
 from backproof.conformance.cells import Cell, Problem, inputs
 from backproof.conformance.precision import provenance
-from backproof.conformance.regimes import REGIMES
 from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.hosting.evaluation import Evaluation, Failure, Task, Tensor
+from backproof.hosting.layouts import LAYOUTS
 from backproof.rounding.formats import FORMATS
 from backproof.truth.certify import Truth, certify, certify_descent
 from backproof.truth.exact import Undecided, balls, precision
@@ -85,7 +85,7 @@ def tasks(cell: Cell) -> list[Task]:
         return [replace(original, layout=descent.layout, steps=descent.steps, learning_rate=rate)]
     if problem.regime in RELATIONS:
         return [original, *(replace(original, arrays=dict(change.arrays)) for change in _changes(problem))]
-    return [replace(original, layout=problem.regime if problem.regime in REGIMES else "normal")]
+    return [replace(original, layout=problem.regime if problem.regime in LAYOUTS else "normal")]
 
 
 def decide(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Report:

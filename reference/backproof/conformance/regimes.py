@@ -1,4 +1,7 @@
-"""Regimes: what the data of a cell is like. Every regime is a small departure from `normal`."""
+"""Regimes: what the data of a cell is like. Every regime is a small departure from `normal`.
+
+A regime that is named as a layout of `hosting.layouts` lays normal data out that way.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.hosting.layouts import LAYOUTS
 from backproof.models.model import Dims, Model
 from backproof.rounding.formats import Format
 
@@ -16,14 +20,13 @@ Make = Callable[[Model, Dims, np.random.Generator, Format], Arrays]
 
 @dataclass(frozen=True)
 class Regime:
-    """How to make the arrays (float64, rounded to the dtype later), for which models, and their layout in memory.
+    """How to make the arrays (float64, rounded to the dtype later), and for which models.
 
     `magnitude` is the power of ten the data reaches: formats that cannot hold its square leave the regime out.
     """
 
     make: Make
     models: Callable[[Model], bool] = lambda model: True
-    layout: Callable[[Array], Array] = lambda array: array
     magnitude: int = 0
 
     def suits(self, model: Model, fmt: Format) -> bool:
@@ -118,14 +121,6 @@ def _poison(name: str, value: float) -> Make:
     return _changed(change)
 
 
-def _strided(array: Array) -> Array:
-    """Every second element of a larger array."""
-    large = np.zeros(tuple(2 * size for size in array.shape), array.dtype)
-    view = large[(slice(None, None, 2),) * array.ndim + (...,)]
-    view[...] = array
-    return view
-
-
 REGIMES = {
     "normal": Regime(normal),
     "saturated": Regime(_changed(_saturate), lambda model: model.name == "two_layer_nonlinear"),
@@ -146,7 +141,5 @@ REGIMES = {
     "nan": Regime(_poison("X", np.nan)),
     "inf": Regime(_poison("X", np.inf)),
     "inf-target": Regime(_poison("y", np.inf)),
-    "strided": Regime(normal, layout=_strided),
-    "transposed": Regime(normal, layout=lambda array: np.array(array, order="F")),
-    "reversed": Regime(normal, layout=lambda array: np.asarray(np.flip(np.flip(array).copy()))),
+    **{layout: Regime(normal) for layout in LAYOUTS if layout != "normal"},
 }

@@ -10,12 +10,13 @@ from typing import Any
 
 from backproof.conformance.cells import SETS, Cell, file_problems, plan, problems
 from backproof.conformance.offers import NotOffered, not_offered
-from backproof.conformance.user_model import UserModel, is_file, model_name
+from backproof.conformance.user_model import UserModel
 from backproof.core import digests
 from backproof.core.errors import InputError
 from backproof.hosting.registry import MUTANTS, Description, registered
 from backproof.hosting.worker import Worker
 from backproof.models import MODELS
+from backproof.models.user_file import is_file, model_name
 from backproof.rounding.formats import FORMATS
 
 DEVICES = ("cpu", "cuda")

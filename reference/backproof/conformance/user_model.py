@@ -6,7 +6,6 @@ runs, so that a file at fault ends the command with one line; later the backends
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,15 +18,16 @@ from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import all_dims
 from backproof.graph.nodes import Node
 from backproof.graph.sweep import rebuild
+from backproof.hosting.layouts import LAYOUTS
 from backproof.models.model import Dims, Model
 from backproof.models.primitives import untapped
+from backproof.models.user_file import model_name
 
 SECONDS = 10.0  # what any one call into the file may take here
 DRAWS = ("normal", "sample1", "sample2")  # standard normals, or what the file's `sample` returns, for other seeds
 SCALES = {  # factors of the parameters, and of the data, that no `sample` returns: those may have to be what they are
     f"{what}1e{exponent}": (what, 10.0**exponent) for what in ("params", "data") for exponent in (4, -4)
 }
-LAYOUTS = ("strided", "transposed", "reversed")
 
 Key = tuple[tuple[str, int], ...]
 
@@ -96,17 +96,11 @@ class UserModel:
     def regimes(self) -> list[str]:
         """The draws, scales and layouts that make another problem of this file."""
         free = {what for what in ("params", "data") if set(getattr(self.model, what)) - self.sampled}
-        return [*DRAWS, *(regime for regime, (what, _) in SCALES.items() if what in free), *LAYOUTS]
-
-
-def is_file(model: str) -> bool:
-    """Whether a model is named by its file."""
-    return model.endswith(".py") or "/" in model
-
-
-def model_name(path: str) -> str:
-    """A file's name in the matrix; its suffix tells it from the models built in."""
-    return re.sub(r"[^\w.+]", "_", Path(path).name)
+        return [
+            *DRAWS,
+            *(regime for regime, (what, _) in SCALES.items() if what in free),
+            *(layout for layout in LAYOUTS if layout != "normal"),
+        ]
 
 
 def key(dims: Dims) -> Key:

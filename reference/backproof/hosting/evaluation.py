@@ -1,17 +1,19 @@
 """One task on a backend, in this process: what it is asked, and what it answers in plain arrays."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from backproof.conformance.regimes import REGIMES, Arrays
-from backproof.conformance.user_model import model_name
+from backproof.hosting.layouts import LAYOUTS
 from backproof.hosting.protocol import Backend
 from backproof.models import MODELS, Model
 from backproof.models.primitives import with_sigmoid
+from backproof.models.user_file import load as load_file
+from backproof.models.user_file import model_name
 from backproof.rounding.formats import FORMATS
 
 Tensor = tuple[np.ndarray[Any, Any], str]  # values, and the name of the dtype they had
@@ -25,9 +27,9 @@ class Task:
     series: str
     dtype: str
     device: str
-    arrays: Arrays
+    arrays: Mapping[str, np.ndarray[Any, Any]]
     file: str | None = None  # of a user's derivation
-    layout: str = "normal"  # the regime that lays them out in memory: a layout does not survive the way here
+    layout: str = "normal"  # of `layouts.LAYOUTS`
     steps: int = 0
     learning_rate: float = 0.0
 
@@ -58,7 +60,7 @@ class Failure:
 
 def evaluate(backend: Backend, task: Task) -> Evaluation:
     """Run one task on a backend, in this process. Raises ValueError where it changes its arguments."""
-    model, lay_out = derivation(task.file) if task.file else MODELS[task.model], REGIMES[task.layout].layout
+    model, lay_out = derivation(task.file) if task.file else MODELS[task.model], LAYOUTS[task.layout]
     ours = {
         name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
     }
@@ -93,8 +95,6 @@ def _bits(backend: Backend, array: Any) -> bytes | None:
 @cache
 def derivation(path: str) -> Model:
     """A user's derivation, loaded once in this process. Array namespaces without a sigmoid are given one."""
-    from backproof.models.user_file import load as load_file
-
     model = load_file(path).model
 
     def loss(xp: Any, **arrays: Any) -> Any:

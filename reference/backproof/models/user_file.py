@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -96,6 +97,16 @@ def load(path: str, hand: str = "gradients") -> Derivation:
     sample = getattr(module, "sample", None)
     model = Model(name, dict(shapes), tuple(params), _with_tap(loss, taps), _by_name(gradients))
     return Derivation(path, module, model, sample, taps)
+
+
+def is_file(model: str) -> bool:
+    """Whether a model is named by its file."""
+    return model.endswith(".py") or "/" in model
+
+
+def model_name(path: str) -> str:
+    """A file's name in the matrix; its suffix tells it from the models built in."""
+    return re.sub(r"[^\w.+]", "_", Path(path).name)
 
 
 def _module(path: str) -> ModuleType:

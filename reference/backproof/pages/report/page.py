@@ -41,6 +41,7 @@ def page(result: Mapping[str, Any], notes: Sequence[str] = (), seconds: float | 
             "files": {name: file["path"] for name, file in result["environment"].get("models", {}).items()},
             "hidden": MUTANTS if judged else None,
         },
+        folder=HERE / "templates",
         counts=_counts(judged),
         total=len(judged),
         known=_known(judged),
