@@ -41,7 +41,7 @@ def lacking(golden, ours, where=""):
 
 def test_ids_and_fields_of_a_run(tmp_path):
     file = tmp_path / "r.json"
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main(["conform", "--backend", "numpy", "--cells", "quick", "--json", str(file)])
     ours = json.loads(file.read_text())
     golden = json.loads(GOLDEN.read_text())
