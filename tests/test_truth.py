@@ -267,3 +267,10 @@ def test_the_rules_on_numbers_are_the_rules_on_nodes(name):
     for p, quantity in certify(model, values, "float64").gradients.items():
         exact = np.array([float(ball.mid()) for ball in quantity.value.flat]).reshape(quantity.value.shape)
         assert (np.abs(adjoint[traced.inputs[p]] - exact) <= 2 * quantity.rigorous).all()
+
+
+def test_the_slope_of_expm1_keeps_its_digits_far_to_the_left():
+    model = made(lambda xp, x: xp.sum(xp.expm1(x)), x="n")
+    gradient = certify(model, {"x": np.linspace(-45.0, -38.0, 3)}, "float64").gradients["x"]
+    sizes = np.exp(np.linspace(-45.0, -38.0, 3))
+    assert (gradient.likely < 1e-12 * sizes).all()

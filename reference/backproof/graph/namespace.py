@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from backproof.core.errors import InputError
 from backproof.graph import layout_ops, nodes, selection_ops
+from backproof.graph.functions import FUNCTIONS
 from backproof.graph.nodes import Node
 
 Axis = int | Sequence[int] | None
@@ -40,12 +42,10 @@ def _number(function: Callable[..., Any]) -> Any:
 
 
 class Namespace:
-    """The array-API functions that can be traced; `sigmoid`, which the standard lacks, is one primitive."""
+    """The array-API functions that can be traced, and those of FUNCTIONS; the standard lacks `sigmoid`."""
 
     add, subtract, multiply, divide = map(_binary, ("add", "subtract", "multiply", "divide"))
-    negative, exp, log, sqrt, tanh, sigmoid, log1p, expm1, abs = map(
-        _unary, ("negative", "exp", "log", "sqrt", "tanh", "sigmoid", "log1p", "expm1", "abs")
-    )
+    negative, abs = map(_unary, ("negative", "abs"))
     greater, greater_equal, less, less_equal, equal, not_equal = map(_compare, (">", ">=", "<", "<=", "==", "!="))
     logical_and, logical_or, logical_not = (
         staticmethod(lambda a, b: nodes.as_node(a) & b),
@@ -145,5 +145,7 @@ class Namespace:
         return node * np.triu(np.ones(node.shape), k)
 
     def __getattr__(self, name: str) -> Any:
-        offered = ", ".join(sorted(n for n in vars(type(self)) if not n.startswith("_")))
+        if name in FUNCTIONS:
+            return partial(nodes.unary, name)
+        offered = ", ".join(sorted([*FUNCTIONS, *(n for n in vars(type(self)) if not n.startswith("_"))]))
         raise Untraceable(f"xp.{name} cannot be traced; the loss may use: {offered}")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from backproof.graph import layout_ops, selection_ops
+from backproof.graph.functions import FUNCTIONS, Function
 from backproof.graph.nodes import Node, as_node, broadcast
 from backproof.graph.sweep import reachable
 
@@ -58,6 +59,10 @@ def _unconcat(node: Node, g: Any, y: Any, *xs: Any) -> Sequence[Any]:
     return parts
 
 
+def _of_function(function: Function) -> Rule:
+    return lambda node, g, y, x: (function.reverse(g, y, x),)
+
+
 def _maximum(node: Node, g: Any, y: Any, a: Any, b: Any) -> Sequence[Any]:
     first = selection_ops.positive(a - b)
     return selection_ops.where(first, g, 0), selection_ops.where(first, 0, g)
@@ -84,13 +89,7 @@ RULES: dict[str, Rule] = {
     "nonnegative": lambda node, g, y, x: (None,),
     "zero": lambda node, g, y, x: (None,),
     "abs": lambda node, g, y, x: (selection_ops.where(selection_ops.positive(x), g, -g),),
-    "exp": lambda node, g, y, x: (g * y,),
-    "expm1": lambda node, g, y, x: (g * (y + 1),),
-    "log": lambda node, g, y, x: (g / x,),
-    "log1p": lambda node, g, y, x: (g / (1 + x),),
-    "sqrt": lambda node, g, y, x: (g / (2 * y),),
-    "tanh": lambda node, g, y, x: (g * (1 - y * y),),
-    "sigmoid": lambda node, g, y, x: (g * y * (1 - y),),
+    **{name: _of_function(function) for name, function in FUNCTIONS.items()},
 }
 
 

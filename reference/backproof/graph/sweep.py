@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from backproof.graph.functions import FUNCTIONS
 from backproof.graph.nodes import Node
 
 
@@ -40,8 +41,15 @@ def rebuild(rows: Iterable[tuple[Any, ...]], given: Mapping[int, Node] | None = 
 
 
 def evaluate(roots: Iterable[Node], arithmetic: Any) -> dict[Node, Any]:
-    """Sweep the graph: the value of every reachable node, by `arithmetic`'s method for its operation."""
+    """Sweep the graph: the value of every reachable node, by `arithmetic`."""
     values: dict[Node, Any] = {}
     for node in reachable(roots):
-        values[node] = getattr(arithmetic, node.op)(node, *(values[arg] for arg in node.args))
+        values[node] = apply(arithmetic, node, *(values[arg] for arg in node.args))
     return values
+
+
+def apply(arithmetic: Any, node: Node, *values: Any) -> Any:
+    """One operation: by `arithmetic.function` for those of FUNCTIONS, else by its method of the operation's name."""
+    if node.op in FUNCTIONS:
+        return arithmetic.function(node, FUNCTIONS[node.op], *values)
+    return getattr(arithmetic, node.op)(node, *values)

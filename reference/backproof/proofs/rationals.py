@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from random import Random
 from typing import Any
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_series
 
+from backproof.graph.functions import FUNCTIONS
 from backproof.models.model import Model
 from backproof.proofs.links import SHAPES, Link, Unfit, fitting, loss_of, run
 from backproof.proofs.specification import SPECIFICATIONS, TRANSCENDENTAL
-from backproof.truth.exact import objects, precision, sigmoid
+from backproof.truth.exact import objects, of_scalar, precision
 from backproof.truth.series import Objects, Series
 
 BITS = 128  # working precision of the balls
@@ -67,7 +69,7 @@ class _Balls:
 
     @staticmethod
     def sigmoid(z: Objects) -> Objects:
-        return objects(np.frompyfunc(sigmoid, 1, 1)(z), z.shape)
+        return objects(np.frompyfunc(partial(of_scalar, FUNCTIONS["sigmoid"]), 1, 1)(z), z.shape)
 
     @staticmethod
     def derivative(loss: Callable[[Any], Any], at: arb) -> arb:

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.graph.functions import Function, Reach
 from backproof.graph.nodes import Node
 from backproof.rounding.error_terms import Sum, Sums, peak_of
 from backproof.rounding.formats import Floats, Format
@@ -92,50 +93,11 @@ class RoundingErrors(Sums):
             return self.single(node, carried, roundings, p * (a,))  # of a negative p: no factors
         return self.single(node, carried, ULPS["power"])
 
-    def exp(self, node: Node, a: Sum) -> Sum:
-        with np.errstate(invalid="ignore", over="ignore"):
-            carried = self.upper(node) * np.expm1(self.error(a))
-        return self.single(node, carried, ULPS["exp"])
-
-    def log(self, node: Node, a: Sum) -> Sum:
-        ea, low = self.error(a), self.lower(node.args[0])
+    def function(self, node: Node, function: Function, a: Sum) -> Sum:
+        x = node.args[0]
+        reach = Reach(self.error(a), self.lower(x), self.upper(x), self.lower(node), self.upper(node))
         with np.errstate(all="ignore"):
-            carried = np.where(ea < low, ea / (low - ea), np.inf)
-        return self.single(node, carried, ULPS["log"])
-
-    def expm1(self, node: Node, a: Sum) -> Sum:
-        with np.errstate(invalid="ignore", over="ignore"):
-            carried = (self.upper(node) + 1) * np.expm1(self.error(a))
-        return self.single(node, carried, ULPS["expm1"])
-
-    def log1p(self, node: Node, a: Sum) -> Sum:
-        """The slope is 1 / (1 + x) = exp(-y): at most exp(|y|), and less where |y| < |x|, which is so of positive x."""
-        low, size = self.lower(node.args[0]), self.upper(node)
-        with np.errstate(all="ignore"):
-            moved = self.error(a) * np.where(size < low, 1 / (1 + low), np.exp(size))
-            carried = np.where(moved < 1, -np.log1p(-moved), np.inf)
-        return self.single(node, carried, ULPS["log1p"])
-
-    def sqrt(self, node: Node, a: Sum) -> Sum:
-        ea = self.error(a)
-        with np.errstate(all="ignore"):
-            carried = np.minimum(np.sqrt(ea), ea / self.lower(node))
-            carried = np.where(ea <= self.lower(node.args[0]), carried, np.inf)  # else NaN may come of it
-        return self.single(node, carried, ULPS["sqrt"])
-
-    def tanh(self, node: Node, a: Sum) -> Sum:
-        return self._flattening(node, a, 1.0, 4.0, 2.0, ULPS["tanh"])
-
-    def sigmoid(self, node: Node, a: Sum) -> Sum:
-        return self._flattening(node, a, 0.25, 1.0, 1.0, ULPS["sigmoid"])
-
-    def _flattening(self, node: Node, a: Sum, most: float, factor: float, rate: float, ulps: float) -> Sum:
-        """A function whose slope at z is at most min(most, factor * exp(-rate |z|))."""
-        ea = self.error(a)
-        with np.errstate(invalid="ignore", over="ignore"):
-            nearest = np.maximum(self.lower(node.args[0]) - ea, 0.0)
-            carried = ea * np.minimum(most, factor * np.exp(-rate * nearest))
-        return self.single(node, carried, ulps)
+            return self.single(node, function.propagated(reach), function.ulps)
 
     def abs(self, node: Node, a: Sum) -> Sum:
         return self.single(node, self.error(a), factors=(a,))

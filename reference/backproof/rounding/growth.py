@@ -8,12 +8,13 @@ independent rounding errors of mean zero exceed with a probability of 2 exp(-lam
 import math
 from collections.abc import Callable
 
+from backproof.graph.functions import FUNCTIONS
+
 LAMBDA = 6.0  # a likely bound fails by chance with probability 2 exp(-18) = 3e-8 per sum
 
-# The most units roundoff that a correct library may lose in one call: twice the worst that was seen of
-# NumPy, PyTorch and JAX on CPU (tests/test_ulps.py measures it; JAX's float64 log1p loses 240 of them, every
-# other log1p 3.3). A division may be a reciprocal and a product; real powers have room for GPUs.
-ULPS = {"divide": 3, "exp": 8, "log": 10, "sqrt": 2, "tanh": 14, "sigmoid": 8, "log1p": 480, "expm1": 12, "power": 16}
+# The most units roundoff that a correct library may lose in one call (of functions, see `graph.functions`). A division
+# may be a reciprocal and a product; real powers have room for GPUs.
+ULPS = {"divide": 3.0, "power": 16.0} | {f.name: f.ulps for f in FUNCTIONS.values()}
 
 Law = Callable[[float, float], float]  # roundings, u -> relative error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import flint
@@ -15,9 +16,10 @@ import numpy as np
 from flint import arb, arb_mat
 
 from backproof.core.errors import InputError
+from backproof.graph.functions import Function
 from backproof.graph.layout_ops import add_at
 from backproof.graph.nodes import Node, Shape
-from backproof.truth.series import Objects, constant
+from backproof.truth.series import Objects, Series, constant
 
 
 class Undecided(InputError):
@@ -50,12 +52,9 @@ def balls(values: Any) -> Objects:
     return objects(np.frompyfunc(arb, 1, 1)(values), values.shape)
 
 
-def sigmoid(v: Any) -> Any:
-    """1 / (1 + exp(-v)) of a ball or series, written so that a huge |v| does not overflow."""
-    if constant(v).mid() >= 0:
-        return 1 / (1 + (-v).exp())
-    e = v.exp()
-    return e / (1 + e)
+def of_scalar(function: Function, v: Any) -> Any:
+    """The function of one ball or series."""
+    return Series(function.series(v.terms)) if isinstance(v, Series) else function.ball(v)
 
 
 def sign(v: Any, node: Node) -> int:
@@ -72,7 +71,7 @@ def sign(v: Any, node: Node) -> int:
 
 
 def _elementwise(ufunc: Callable[..., Any]) -> Callable[..., Objects]:
-    """A ufunc as a method; on objects NumPy's `exp` calls their method `exp`, and so on."""
+    """A ufunc as a method."""
     return lambda self, node, *values: objects(ufunc(*values), node.shape)
 
 
@@ -107,7 +106,7 @@ def _column(values: Iterable[Any]) -> Objects:
 
 
 class Exact:
-    """Sweep with scalars that know + - * / **, exp, log, sqrt, tanh, log1p, expm1: balls or series."""
+    """Sweep with scalars that know + - * / ** and the functions of FUNCTIONS: balls or series."""
 
     def __init__(self, inputs: Mapping[str, Objects]) -> None:
         self.inputs = inputs
@@ -123,17 +122,15 @@ class Exact:
     multiply = _elementwise(np.multiply)
     divide = _elementwise(np.divide)
     negative = _elementwise(np.negative)
-    exp = _elementwise(np.exp)
-    log = _elementwise(np.log)
-    sqrt = _elementwise(np.sqrt)
-    tanh = _elementwise(np.tanh)
-    log1p = _elementwise(np.log1p)
-    expm1 = _elementwise(np.expm1)
-    sigmoid = _elementwise(np.frompyfunc(sigmoid, 1, 1))
     positive = _by_sign(lambda s, v: arb(s > 0))
     nonnegative = _by_sign(lambda s, v: arb(s >= 0))
     zero = _by_sign(lambda s, v: arb(s == 0))
     abs = _by_sign(lambda s, v: -v if s < 0 else v)
+
+    def function(self, node: Node, function: Function, x: Objects) -> Objects:
+        """Of balls, or of series by what an `arb_series` knows alone: so that one holds the other to account."""
+
+        return objects(np.frompyfunc(partial(of_scalar, function), 1, 1)(x), node.shape)
 
     def power(self, node: Node, x: Objects) -> Objects:
         p = node.attributes["exponent"]

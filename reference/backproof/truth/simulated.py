@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.graph.functions import Function
 from backproof.graph.nodes import Node
 from backproof.graph.sweep import evaluate
-from backproof.models.primitives import sigmoid
 from backproof.rounding.formats import Floats, Format
 from backproof.truth.exact import Exact
 
@@ -18,8 +18,8 @@ class _Doubles(Exact):
     def constant(self, node: Node) -> Floats:
         return np.asarray(node.attributes["value"], np.float64)
 
-    def sigmoid(self, node: Node, z: Floats) -> Floats:
-        return np.asarray(sigmoid(z))
+    def function(self, node: Node, function: Function, x: Floats) -> Floats:
+        return np.asarray(function.numpy(x))
 
 
 class _Narrow:

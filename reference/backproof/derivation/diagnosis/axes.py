@@ -13,6 +13,7 @@ from backproof.derivation.diagnosis.forward import rerun
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import ELEMENTWISE, Sweeper
 from backproof.graph.nodes import Node
+from backproof.graph.sweep import apply
 from backproof.truth.floating import Floating
 
 Values = Mapping[Node, Any]
@@ -84,7 +85,7 @@ def _repeated(s: Sweeper, node: Node, value: Any) -> Values:
         elif later.op in ELEMENTWISE:
             arguments = [carried[a] if a in carried else _number(s.values[a]) for a in later.args]
             if all(a is not None for a in arguments):
-                carried[later] = getattr(Floating({}), later.op)(later, *arguments)
+                carried[later] = apply(Floating({}), later, *arguments)
     return found
 
 

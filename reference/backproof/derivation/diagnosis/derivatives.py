@@ -10,8 +10,10 @@ import numpy as np
 from backproof.derivation.diagnosis.fault import Fault, Prediction, exchanged, whole
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import ELEMENTWISE, Sweeper
+from backproof.graph.functions import FUNCTIONS
 from backproof.graph.nodes import Node
 from backproof.graph.reverse import RULES
+from backproof.graph.sweep import apply
 
 Formula = Callable[[Any, Any, Any], Any]  # x, y, dy/dx -> what the user may have put for dy/dx
 
@@ -43,17 +45,13 @@ FORMULAS: dict[str, Formula] = {
     "{d} times {y}": lambda x, y, d: d * y,
     "{d} over {x}": lambda x, y, d: d / x,
 }
-DERIVATIVES = {
-    "sigmoid": "{y} (1 - {y})",
-    "tanh": "1 - {y}^2",
-    "exp": "{y}",
-    "log": "1/{x}",
-    "sqrt": "1/(2 {y})",
+DERIVATIVES = {name: function.derivative for name, function in FUNCTIONS.items()} | {
     "abs": "the sign of {x}",
     "maximum": "1 where {x} is the larger",
 }
-UNARY = ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "abs", "maximum", "power")
-INVERSE = ("log", "log1p", "sqrt", "power", "divide")  # operations of whose derivatives one thinks as 1/x
+UNARY = (*FUNCTIONS, "abs", "maximum", "power")
+# Operations of whose derivatives one thinks as 1/x.
+INVERSE = (*(name for name, function in FUNCTIONS.items() if function.like_reciprocal), "power", "divide")
 LONGEST = 12  # operations in an expression whose derivative is tried as one
 
 
@@ -149,7 +147,7 @@ def _at_result(s: Sweeper, nodes: list[Node]) -> Prediction:
     from backproof.truth.floating import Floating
 
     def rule(node: Node, g: Any, y: Any, *args: Any) -> Any:
-        again = getattr(Floating({}), node.op)(node, y, *args[1:])
+        again = apply(Floating({}), node, y, *args[1:])
         return RULES[node.op](node, g, again, y, *args[1:])
 
     with np.errstate(all="ignore"):

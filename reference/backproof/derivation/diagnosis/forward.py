@@ -12,6 +12,7 @@ from backproof.derivation.diagnosis.operands import distinct_values, stale
 from backproof.derivation.diagnosis.places import Places
 from backproof.derivation.diagnosis.sweeps import Sweeper
 from backproof.graph.nodes import Node
+from backproof.graph.sweep import apply
 from backproof.truth.floating import Floating
 
 Recompute = Callable[[Sweeper], Any]
@@ -58,7 +59,7 @@ def _with_operand(node: Node, slot: int, other: Node) -> Recompute:
     def recompute(s: Sweeper) -> Any:
         arguments = _arguments(s, node)
         arguments[slot] = s.values[other]
-        return getattr(Floating({}), node.op)(node, *arguments)
+        return apply(Floating({}), node, *arguments)
 
     return recompute
 
@@ -76,6 +77,6 @@ def rerun(s: Sweeper, other: Mapping[Node, Any]) -> dict[Node, Any]:
     values, moved = {**s.values, **other}, set(other)
     for later in s.order:
         if later not in other and any(a in moved for a in later.args):
-            values[later] = getattr(Floating({}), later.op)(later, *(values[a] for a in later.args))
+            values[later] = apply(Floating({}), later, *(values[a] for a in later.args))
             moved.add(later)
     return values

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproof.derivation.samples import Sample
+from backproof.graph.functions import FUNCTIONS
 from backproof.graph.nodes import Node
 from backproof.graph.reverse import RULES, Rule, dependents, sweep
 from backproof.graph.sweep import evaluate
@@ -109,4 +110,4 @@ class Sweeper:
 
 
 _ARITHMETIC = {"add", "subtract", "negative", "multiply", "divide", "power", "abs", "maximum", "where"}
-ELEMENTWISE = _ARITHMETIC | {"exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid"}
+ELEMENTWISE = _ARITHMETIC | set(FUNCTIONS)
