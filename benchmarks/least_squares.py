@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from backproof.core.errors import InputError
-from backproof.hosting.registry import load
+from backproof.hosting.registry import describe, load
 from backproof.models import MODELS
 
 Floats = np.ndarray[Any, Any]  # float64
@@ -68,8 +68,9 @@ class Descent:
     def __init__(self, spec: str) -> None:
         name, _, self.series = spec.partition(":")
         self.backend = load(name)
-        if self.series not in self.backend.series:
-            raise InputError(f"there is no series {spec}; {name} has {', '.join(self.backend.series)}")
+        offered = [one.name for one in describe(name, self.backend).series]
+        if self.series not in offered:
+            raise InputError(f"there is no series {spec}; {name} has {', '.join(offered)}")
 
     def __call__(self, X: Floats, y: Floats, steps: int) -> Floats:
         """[w b] after `steps` steps from zero at 1 / lambda_max."""

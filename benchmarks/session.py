@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from backproof.conformance.offers import offers
 from backproof.core.errors import InputError
 from backproof.hosting.registry import registered
 from backproof_numpy.tiles import cores
@@ -37,7 +36,7 @@ class Run:
         names = list(dict.fromkeys([*of.values(), *backends])) or list(registered())
         self.workers = {name: Worker(name, self.threads) for name in names}
         self.gauges: list[Worker] = []  # the libraries that measure ceilings
-        self.offered = {f"{n}:{s}": (w, s) for n, w in self.workers.items() for s in w.description.series}
+        self.offered = {f"{n}:{s.name}": (w, s) for n, w in self.workers.items() for s in w.description.series}
         asked = []
         for name in series:  # `module:attr` alone is all its series
             found = [full for full in self.offered if name in (full, of[name]) and full.startswith(of[name] + ":")]
@@ -151,11 +150,11 @@ class Run:
 
     def _entries(self, cell: Cell) -> Iterator[Entry]:
         able = [
-            Entry(name, worker, series)
+            Entry(name, worker, series.name)
             for name, (worker, series) in ((name, self.offered[name]) for name in self.series)
-            if offers(worker.description, series, cell.model, cell.dtype, bool(cell.file))
+            if worker.description.offers(series, cell.model, cell.dtype, bool(cell.file))
             and worker.description.runs(series, cell.device)
-            and worker.description.products.get(series) == cell.products
+            and series.matmul_precision == cell.products
         ]
         yield from able
         twin = next((e for e in able if e.label in PEERS[1:]), able[0] if able else None)

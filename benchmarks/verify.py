@@ -19,7 +19,7 @@ import numpy as np
 
 from backproof.core.errors import InputError
 from backproof.models import MODELS
-from backproof.models.algorithms import FORMS
+from backproof.models.algorithms import ALGORITHMS
 from backproof.models.model import Model
 from backproof.rounding.formats import FORMATS, PRODUCTS
 from backproof.rounding.growth import ULPS, likely
@@ -137,9 +137,9 @@ def gradient_error(model: str, params: Arrays, data: Arrays, u: float, moments: 
     count = data["y"].shape[1] + sum(max(shape, default=1) for shape in sizes if shape != data["y"].shape) + 20
     absolute = {name: np.abs(a) for name, a in {**params, **data}.items()} | {"y": -np.abs(data["y"])}
     if moments:  # - y becomes + |y|: every term is then positive
-        form = FORMS["moments"]
-        prepared = form.prepare(MODELS[model], {n: absolute[n] for n in data})
-        total = form.evaluate(MODELS[model], prepared, {n: absolute[n] for n in params})[1]
+        algorithm = ALGORITHMS["moments"]
+        prepared = algorithm.prepare(MODELS[model], {n: absolute[n] for n in data})
+        total = algorithm.evaluate(MODELS[model], prepared, {n: absolute[n] for n in params})[1]
     else:
         total = MODELS[model].gradients(**absolute)
     return {name: likely(count, u) * np.abs(value) for name, value in total.items()}

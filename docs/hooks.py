@@ -22,7 +22,7 @@ PAGES = {
     "benchmarks/README.md": "benchmarks.md",
     GALLERY: "gallery.md",
     "reference/backproof/hosting/protocol.py": "api/backend.md",
-    "reference/backproof/models/algorithms.py": "api/forms.md",
+    "reference/backproof/models/algorithms.py": "api/algorithms.md",
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2 *$", re.DOTALL | re.MULTILINE)

@@ -5,7 +5,8 @@ import torch
 from tests.planted_precision import BFloat16Operands, RoundedOperands
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backproof_torch import TorchLoops
+from backproof import Series
+from backproof_torch import TorchBackend
 
 aten = torch.ops.aten
 PRODUCTS = {aten.mm.default, aten.mv.default, aten.dot.default, aten.bmm.default, aten.addmm.default}
@@ -25,11 +26,16 @@ def chopped(values):
     return (values.contiguous().view(torch.int32) & ~0x1FFF).view(torch.float32)
 
 
-class OnTF32Units(TorchLoops):
+class OnTF32Units(TorchBackend):
     """PyTorch on such a device, called cuda here too, so that its series are planned for it."""
 
-    name, devices, costly = "tf32-units", ("cpu", "cuda"), ()
-    series = ("eager", "func", "manual", "tf32")
+    name, devices = "tf32-units", ("cpu", "cuda")
+    series = (
+        Series("eager"),
+        Series("func"),
+        Series("manual"),
+        Series("tf32", devices=("cuda",), dtypes=("float32",), matmul_precision="tf32"),
+    )
 
     def from_numpy(self, values, dtype, device):
         return super().from_numpy(values, dtype, "cpu")
@@ -66,7 +72,7 @@ class TF32ByFlag(OnTF32Units):
 class Chopped(RoundedOperands):
     """NumPy with factors chopped to 11 bits, declared."""
 
-    name, dtypes, products = "chopped", ("float32",), {"reference": "tf32"}
+    name, dtypes, series = "chopped", ("float32",), (Series("reference", matmul_precision="tf32"),)
 
     def product(self, a, b):
         return np.matmul(
@@ -77,7 +83,7 @@ class Chopped(RoundedOperands):
 class BFloat16AsTF32(BFloat16Operands):
     """Fewer bits than declared."""
 
-    name, dtypes, products = "bfloat16-as-tf32", ("float32",), {"reference": "tf32"}
+    name, dtypes, series = "bfloat16-as-tf32", ("float32",), (Series("reference", matmul_precision="tf32"),)
 
 
 class WrongOnCuda(OnTF32Units):
@@ -94,11 +100,7 @@ class WrongOnCuda(OnTF32Units):
         return loss, y_hat, {name: self.factor * g for name, g in gradients.items()}
 
 
-class Lacking(TorchLoops):
+class Lacking(TorchBackend):
     """A series whose compiler is missing."""
 
-    name, series, lacking, costly = "lacking", ("eager", "kernels"), {"kernels": "no module triton"}, ()
-
-
-class UnknownProducts(TorchLoops):
-    name, products = "unknown-products", {"eager": "float12"}
+    name, series = "lacking", ("eager", Series("kernels", unavailable="no module triton"))

@@ -7,6 +7,8 @@ from backproof_torch.forwards import FORWARDS, loss
 
 
 class Planted(TorchBackend):
+    series = ("eager",)
+
     def forward(self, model, params, data):
         y_hat = FORWARDS[model.name](**{name: a for name, a in data.items() if name != "y"}, **params)
         return loss(y_hat, data["y"]), y_hat

@@ -1,21 +1,21 @@
 """The kernels' other paths, which shapes alone choose, made to take the small cells too (TRITON_INTERPRET=1)."""
 
-from backproof_torch import TorchGPU
+from backproof_torch import TorchBackend
 from backproof_torch.kernels import network, regressions, small, steps
 
-SERIES = ("triton", "triton-tf32")
+SERIES = tuple(one for one in TorchBackend().series if one.name in ("triton", "triton-tf32"))
 
 
-class OneProgram(TorchGPU):
+class OneProgram(TorchBackend):
     """As it is: K steps in one program."""
 
-    name, series, costly = "one-program", SERIES, ()
+    name, series = "one-program", SERIES
 
 
-class TwoStages(TorchGPU):
+class TwoStages(TorchBackend):
     """Programs share the columns; a second stage adds up their sums."""
 
-    name, series, costly = "two-stages", SERIES, ()
+    name, series = "two-stages", SERIES
 
     def __init__(self):
         super().__init__()
@@ -25,10 +25,10 @@ class TwoStages(TorchGPU):
         network.tile = lambda n, k, precision: (*tile(n, k, precision)[:2], 16)
 
 
-class Products(TorchGPU):
+class Products(TorchBackend):
     """The sigmoid network as two products of matrices."""
 
-    name, series, costly = "products", SERIES, ()
+    name, series = "products", SERIES
 
     def __init__(self):
         super().__init__()

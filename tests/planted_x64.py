@@ -8,6 +8,7 @@ from backproof_jax.backend import JaxBackend
 
 class X64Off(JaxBackend):
     name = "jax-x64-off"
+    series = ("jit",)
 
     def __init__(self):
         super().__init__()

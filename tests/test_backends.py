@@ -16,8 +16,10 @@ from backproof.hosting.registry import MEMBERS, describe, registered
 
 MODULES = (backproof_numpy, backproof_numba, backproof_torch, backproof_jax)
 BACKENDS = {module.backend.name: module.backend for module in MODULES}
-SERIES = [(b, series) for b in BACKENDS.values() for series in b.series if describe(b.name, b).runs(series, "cpu")]
+DESCRIBED = {name: describe(name, backend) for name, backend in BACKENDS.items()}
+SERIES = [(b, one) for b in BACKENDS.values() for one in DESCRIBED[b.name].series if DESCRIBED[b.name].runs(one, "cpu")]
 OFFERED = [(backend, dtype) for backend in BACKENDS.values() for dtype in backend.dtypes]
+TYPES = ("backproof.models.model", "backproof.series")  # the protocol's
 NAMES = [f"{backend.name}-{dtype}" for backend, dtype in OFFERED]
 
 
@@ -42,7 +44,7 @@ def test_autodiff_backends_import_no_equation_of_the_reference(folder):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert all(name == "backproof.models.model" for name in names if name.split(".")[0] == "backproof")
+            assert all(name in TYPES for name in names if name.split(".")[0] == "backproof")
 
 
 def test_autodiff_series_never_run_the_equations(monkeypatch):
@@ -55,12 +57,12 @@ def test_autodiff_series_never_run_the_equations(monkeypatch):
         for series in (series for owner, series in SERIES if owner is backend):
             model = replace(MODELS["multivariate"], loss=refused, gradients=refused)
             params, data = problem(model, backend)
-            if series in ("manual", "fused"):
+            if series.name in ("manual", "fused"):
                 with pytest.raises(Exception, match="hand-derived equations"):
-                    backend.evaluate(model, series, params, data)
-            elif series not in getattr(backend, "costly", ()):
-                backend.evaluate(model, series, params, data)
-                backend.descend(model, series, params, data, 0.1, 2)
+                    backend.evaluate(model, series.name, params, data)
+            elif not series.slow_to_compile:
+                backend.evaluate(model, series.name, params, data)
+                backend.descend(model, series.name, params, data, 0.1, 2)
 
 
 @pytest.mark.parametrize(("backend", "dtype"), OFFERED, ids=NAMES)
@@ -76,7 +78,7 @@ def test_arrays_travel_unchanged_with_their_dtypes_name(backend, dtype):
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
 def test_results_have_the_dtype_asked_for(model, backend, dtype):
     params, data = problem(model, backend, dtype)
-    loss, output, gradients = backend.evaluate(model, backend.series[0], params, data)
+    loss, output, gradients = backend.evaluate(model, DESCRIBED[backend.name].series[0].name, params, data)
     assert backend.to_numpy(loss)[0].shape == ()
     assert backend.to_numpy(output)[0].shape == (1, 7)
     for name, gradient in gradients.items():
@@ -85,16 +87,16 @@ def test_results_have_the_dtype_asked_for(model, backend, dtype):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own, where it compiles
-@pytest.mark.parametrize(("backend", "series"), SERIES, ids=[f"{b.name}:{series}" for b, series in SERIES])
+@pytest.mark.parametrize(("backend", "series"), SERIES, ids=[f"{b.name}:{one.name}" for b, one in SERIES])
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
 def test_descend_is_so_many_steps_along_the_gradient_and_spares_its_arguments(model, backend, series):
-    if not describe(backend.name, backend).offers(series, model.name):
+    if not DESCRIBED[backend.name].offers(series, model.name):
         return
-    if series in getattr(backend, "costly", ()) and model.name != "two_layer_nonlinear":
-        pytest.skip("costly: compiles for seconds; the full set of cells holds it")
+    if series.slow_to_compile and model.name != "two_layer_nonlinear":
+        pytest.skip("it compiles for seconds; the full set of cells holds it")
     params, data = problem(model, backend)
     before = {name: backend.to_numpy(p)[0].copy() for name, p in params.items()}
-    ends = backend.descend(model, series, params, data, 0.1, 3)
+    ends = backend.descend(model, series.name, params, data, 0.1, 3)
     numbers = {name: backend.to_numpy(value)[0] for name, value in data.items()}
     expected = before
     for _ in range(3):

@@ -13,7 +13,7 @@ from backproof.hosting.registry import describe
 from backproof.models import MODELS
 from backproof.verdicts.judgement import Verdict
 from backproof_jax import backend as jax_backend
-from backproof_torch import TorchGPU
+from backproof_torch import TorchBackend
 from backproof_torch import backend as torch_backend
 from backproof_torch.replay import BLOCKS, Replayed
 
@@ -27,10 +27,10 @@ PROBLEMS = {
 def test_series_are_planned_for_their_devices_and_dtypes_alone(backend):
     described = describe(backend.name, backend)
     for dtype, problem in PROBLEMS.items():
-        planned = [(c.series, c.device, c.products) for c in plan([problem], [described], ["cpu", "cuda"])]
+        planned = [(c.series, c.device, c.matmul_precision) for c in plan([problem], [described], ["cpu", "cuda"])]
         assert ("tf32", "cpu", "tf32") not in planned
         assert (("tf32", "cuda", "tf32") in planned) is (dtype == "float32")
-        assert (backend.series[0], "cpu", None) in planned
+        assert (described.series[0].name, "cpu", None) in planned
 
 
 def test_what_a_series_lacks_is_a_skip_with_its_reason():
@@ -44,10 +44,11 @@ def test_what_a_series_lacks_is_a_skip_with_its_reason():
 
 def test_descriptions_tell_where_a_series_runs():
     described = describe("units", OnTF32Units())
-    assert described.label("tf32") == "tf32 (cuda)"
-    assert described.label("eager") == "eager"
-    assert described.runs("tf32", "cuda")
-    assert not described.runs("tf32", "cpu")
+    series = {one.name: one for one in described.series}
+    assert series["tf32"].label == "tf32 (cuda)"
+    assert series["eager"].label == "eager"
+    assert described.runs(series["tf32"], "cuda")
+    assert not described.runs(series["tf32"], "cpu")
 
 
 def test_devices_are_held_to_one_truth():
@@ -64,7 +65,7 @@ def test_kernels_without_triton_are_skipped_with_the_reason(monkeypatch):
     described = replace(describe("torch", torch_backend), devices=("cpu", "cuda"))
     cells = [cell for cell in plan([PROBLEMS["float32"]], [described], ["cuda"]) if cell.series == "triton"]
     assert [cell.skip for cell in cells] == ["torch:triton: no module triton; pip install 'backproof[triton]'"]
-    assert not described.runs("triton", "cuda")
+    assert not any(described.runs(one, "cuda") for one in described.series if one.name.startswith("triton"))
 
 
 @pytest.mark.parametrize("steps", [0, 1, 4, 5, 13, 100, 207])
@@ -93,17 +94,18 @@ def test_replayed_steps_are_steps(steps):
 
 def test_the_graph_series_replays_the_compiled_step(monkeypatch):
     """`torch:cudagraph` but for the capture: its step is eager here, its data are kept as long as they are the same."""
-    from backproof_torch import gpu, loops
+    from backproof_torch import gpu
+    from backproof_torch.steps import step
 
     made = []
 
     def eager(model, params, data):
         made.append(model.name)
-        return loops._step
+        return step
 
     monkeypatch.setattr(gpu, "compiled_step", eager)
     monkeypatch.setattr(gpu, "Replayed", lambda step, start: Replayed(step, start, lambda block: block))
-    backend, model = TorchGPU(), MODELS["two_layer_nonlinear"]
+    backend, model = TorchBackend(), MODELS["two_layer_nonlinear"]
     torch.manual_seed(0)
     arrays = {a: torch.randn(model.shape(a, {"n": 3, "m": 7, "k": 5}), dtype=torch.float64) for a in model.shapes}
     params, data = {n: arrays[n] for n in model.params}, {n: arrays[n] for n in model.data}

@@ -6,9 +6,7 @@ import pytest
 from backproof import MODELS
 from backproof.conformance.cells import Problem, affordable, inputs
 from backproof.conformance.decide import truth
-from backproof.core.errors import InputError
-from backproof.hosting.registry import describe
-from backproof.models.algorithms import FORMS, Form, collect, from_moments
+from backproof.models.algorithms import ALGORITHMS, Algorithm, collect, from_moments
 from backproof.truth.certify import certify
 from backproof.truth.confirm import Disagreement
 from backproof.verdicts.judgement import Verdict, judge
@@ -80,7 +78,7 @@ def test_the_exponential_is_accurate_and_keeps_what_is_not_finite(dtype):
     assert 0 < exp(real("-inf")) <= 2 * np.finfo(dtype).tiny
 
 
-@pytest.mark.parametrize("name", FORMS["moments"].models)
+@pytest.mark.parametrize("name", ALGORITHMS["moments"].models)
 def test_moments_are_judged_by_their_own_bound(name):
     """Near an optimum they are within their own bound, which is wider than the ordinary form's."""
     asked, model = problem(name, regime="residual1e-6"), MODELS[name]
@@ -95,25 +93,18 @@ def test_moments_are_judged_by_their_own_bound(name):
     assert Verdict.FAIL in verdicts(factor, asked, "moments").values()
 
 
-def test_a_form_with_another_value_is_exposed(monkeypatch):
+def test_an_algorithm_with_another_value_is_exposed(monkeypatch):
     def doubled(model, moments, params):
         loss, gradients = from_moments(model, moments, params)
         return loss, {n: 2 * g for n, g in gradients.items()}
 
-    monkeypatch.setitem(FORMS, "moments", Form(("univariate",), collect, doubled))
+    monkeypatch.setitem(ALGORITHMS, "moments", Algorithm(("univariate",), collect, doubled))
     asked = problem("univariate")
-    with pytest.raises(Disagreement, match="other form"):
+    with pytest.raises(Disagreement, match="other algorithm"):
         certify(MODELS["univariate"], inputs(asked), "float64", "moments")
 
 
-def test_a_form_that_there_is_not_is_refused():
-    backend = NumpyLoops()
-    backend.forms = {"moments": "momentum"}
-    with pytest.raises(InputError, match="there is no form momentum"):
-        describe("mine", backend)
-
-
-def test_costly_series_run_in_few_cells():
+def test_series_that_are_slow_to_compile_run_in_few_cells():
     asked = Problem("univariate", (("m", 7),), "normal", "float32")
     assert [affordable(asked, cells) for cells in ("quick", "default", "full")] == [False, True, True]
     other = Problem("univariate", (("m", 64),), "normal", "float32")

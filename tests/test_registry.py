@@ -7,13 +7,14 @@ from backproof.hosting.registry import describe, load
 from backproof_numpy import NumpyBackend
 
 WRONG = {
-    "devices in one word": (dict(devices="cpu"), "devices is 'cpu'; it must be a sequence of names"),
-    "no series": (dict(series=()), r"series is \(\); it must be a sequence of names, one at least"),
-    "a dtype that is no name": (dict(dtypes=(float,)), "dtypes is .*; it must be a sequence of names"),
+    "devices in one word": (dict(devices="cpu"), r"devices is 'cpu', a text; write a tuple of names: \('cpu',\)"),
+    "no such device": (dict(devices=("gpu",)), "devices has 'gpu'; there is no such device, only cpu, cuda"),
+    "no devices": (dict(devices=[]), r"devices is \[\]; it must be a tuple of names, one at least"),
+    "no such dtype": (dict(dtypes=("float32", "fp16")), "dtypes has 'fp16'; there is no such dtype, only float64, "),
+    "a dtype that is no name": (dict(dtypes=(float,)), "dtypes is .*; it must be a tuple of names"),
+    "a dtype twice": (dict(dtypes=("float32", "float32")), "dtypes has 'float32' twice"),
     "a name of two words": (dict(name="my own"), "its name is 'my own'; letters, digits"),
-    "a derivation of both": (dict(derivations={"reference": "both"}), "derivations has 'reference': 'both'; it maps"),
-    "no such form": (dict(forms={"reference": "moment"}), "there is no form moment; there are moments"),
-    "no such products": (dict(products={"reference": "fp8"}), "there are no products in fp8; there are tf32"),
+    "a name that is no text": (dict(name=7), "its name is 7; letters, digits"),
 }
 
 
@@ -29,11 +30,6 @@ def test_what_a_backend_says_of_itself_has_the_protocols_form(what):
     attributes, said = WRONG[what]
     with pytest.raises(InputError, match=said):
         describe("mine", type("Mine", (NumpyBackend,), attributes)())
-
-
-def test_derivations_of_series_that_are_not_offered_are_nobodys():
-    backend = type("Mine", (NumpyBackend,), dict(derivations={"reference": "loss", "another": "both"}))()
-    assert describe("mine", backend).derivations == {"reference": "loss"}
 
 
 def test_a_backend_that_cannot_be_made_is_told_with_its_reason():

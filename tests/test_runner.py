@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backproof import MODELS
+from backproof import MODELS, Series
 from backproof.conformance.cells import SETS, Cell, Problem, inputs, plan, problems
 from backproof.conformance.decide import Report, decide
 from backproof.conformance.session import Session
@@ -15,7 +15,7 @@ from backproof.verdicts.judgement import Verdict
 
 PROBLEM = Problem("multivariate", (("n", 3), ("m", 7)), "normal", "float32")
 CELL = Cell(PROBLEM, "numpy", "reference", "cpu")
-DESCRIBED = Description("s", "s", "1", ("cpu",), ("float32", "bfloat16"), ("a", "b"), {})
+DESCRIBED = Description("s", "s", "1", ("cpu",), ("float32", "bfloat16"), (Series("a"), Series("b")), {})
 
 
 def test_ids_are_unique_and_as_documented():

@@ -4,14 +4,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from tests.planted_gpu import UnknownProducts
 
 from backproof.conformance.cells import Problem, inputs
 from backproof.conformance.decide import truth
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
-from backproof.core.errors import InputError
-from backproof.hosting.registry import describe
 from backproof.models import MODELS
 from backproof.rounding.formats import PRODUCTS
 from backproof.truth.certify import certify
@@ -52,7 +49,7 @@ def test_where_it_is_not_set_only_the_series_named_after_it_has_it():
 
     reports = conform("OnTF32Units", [*MATRICES, "univariate"], keep=keep)
     assert {report.verdict for report in reports} <= {Verdict.PASS, Verdict.INCONCLUSIVE}
-    assert {report.cell.products for report in reports} == {None, "tf32"}
+    assert {report.cell.matmul_precision for report in reports} == {None, "tf32"}
     cells = {(r.cell.series, r.cell.problem.model, normal(r.cell)): r for r in reports}
     fine, coarse = (cells[series, "two_layer_nonlinear", True].gradients["W1"] for series in ("eager", "tf32"))
     assert coarse.error > 50 * fine.error
@@ -124,8 +121,3 @@ def test_infinite_where_a_factor_may_round_to_infinity():
     arrays = {key: value.astype(np.float32) for key, value in arrays.items()}
     assert np.isfinite(certify(MODELS["multivariate"], arrays, "float32").output.rigorous).all()
     assert np.isinf(certify(MODELS["multivariate"], arrays, "float32", products="tf32").output.rigorous).all()
-
-
-def test_products_that_there_are_not_are_refused():
-    with pytest.raises(InputError, match="there are no products in float12"):
-        describe("mine", UnknownProducts())

@@ -1,7 +1,6 @@
-"""JAX, jitted, with `jax.grad`."""
+"""JAX: a jitted step a call, K steps in one loop on the device, and the hand-derived equations as a control."""
 
-from collections.abc import Mapping
-from functools import cache
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
@@ -9,19 +8,25 @@ import numpy as np
 from jax import Array
 
 from backproof.models.model import Model
-from backproof_jax.derivations import objective
-
-Arrays = Mapping[str, Array]
+from backproof.series import Series
+from backproof_jax.ranks import JaxRanks
+from backproof_jax.steps import Arrays, by_hand, loop, step, value_and_grad
 
 
 class JaxBackend:
-    """Forwards in JAX, gradients by `jax.value_and_grad` under `jit`; float64 honoured, full matmul precision."""
+    """`jit`: a jitted step called from Python, gradients by `jax.grad`; `loop`: K steps on the device; `manual`: the
+    same of the hand-derived equations; `tf32`: `loop` in TF32. float64 is honoured; products are of full precision.
+    """
 
     name = "jax"
     version = jax.__version__
     dtypes = ("float64", "float32", "bfloat16", "float16")
-    series: tuple[str, ...] = ("jit",)
-    derivations: Mapping[str, str] = {"jit": "loss"}
+    series: tuple[str | Series, ...] = (
+        Series("jit", derivations="loss"),
+        Series("loop", derivations="loss"),
+        Series("manual"),
+        Series("tf32", devices=("cuda",), dtypes=("float32",), matmul_precision="tf32"),
+    )
 
     def __init__(self) -> None:
         jax.config.update("jax_enable_x64", True)
@@ -47,32 +52,32 @@ class JaxBackend:
     def evaluate(
         self, model: Model, series: str, params: Arrays, data: Arrays
     ) -> tuple[Array, Array, dict[str, Array]]:
-        (value, y_hat), gradients = _value_and_grad(model)(dict(params), dict(data))
+        if series == "manual":
+            found: tuple[Array, Array, dict[str, Array]] = by_hand(model)(params, data)
+            return found
+        with _precision(series):
+            (value, y_hat), gradients = value_and_grad(model)(dict(params), dict(data))
         return value, y_hat, gradients
 
     def descend(
         self, model: Model, series: str, params: Arrays, data: Arrays, learning_rate: float, steps: int
     ) -> dict[str, Array]:
-        step = _step(model)
-        current = {name: p.copy() for name, p in params.items()}  # a step gives its arguments away
-        for _ in range(steps):
-            current = step(current, data, learning_rate)
+        current: Any = {name: p.copy() for name, p in params.items()}  # what follows gives its arguments away
+        if series in ("loop", "manual", "tf32"):
+            with _precision(series):
+                current = loop(model, series)(current, dict(data), learning_rate, steps)
+        else:
+            for _ in range(steps):
+                current = step(model)(current, data, learning_rate)
         jax.block_until_ready(current)
-        return current
+        ends: dict[str, Array] = current
+        return ends
+
+    def join(self, device: str, seconds: float) -> JaxRanks:
+        """Take this process's place among several (see `ranks`)."""
+        return JaxRanks(device, seconds)
 
 
-@cache
-def _value_and_grad(model: Model) -> Any:
-    def of_params(params: Arrays, data: Arrays) -> tuple[Array, Any]:
-        return objective(model, params, data)
-
-    return jax.jit(jax.value_and_grad(of_params, has_aux=True))
-
-
-@cache
-def _step(model: Model) -> Any:
-    def step(params: Arrays, data: Arrays, learning_rate: float) -> dict[str, Array]:
-        _, gradients = _value_and_grad(model)(params, data)
-        return {key: p - learning_rate * gradients[key] for key, p in params.items()}
-
-    return jax.jit(step, donate_argnums=0)
+def _precision(series: str) -> AbstractContextManager[Any]:
+    """What products are traced and compiled in: the precision that is set, or the series' own."""
+    return jax.default_matmul_precision("tensorfloat32") if series == "tf32" else nullcontext()

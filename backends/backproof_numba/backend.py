@@ -7,6 +7,7 @@ import numba
 import numpy as np
 
 from backproof.models.model import Model
+from backproof.series import Series
 from backproof_numba.on_tiles import FUSED
 from backproof_numba.steps import steps as compiled_steps
 from backproof_numba.streaming import STREAMED
@@ -27,8 +28,7 @@ class NumbaBackend(NumpyBackend):
     name = "numba"
     version = numba.__version__
     dtypes: tuple[str, ...] = ("float64", "float32")
-    series: tuple[str, ...] = ("fused",)
-    derivations: Mapping[str, str] = {}
+    series: tuple[str | Series, ...] = (Series("fused"),)
 
     def __init__(self, tile: int | None = None, threads: int | None = None) -> None:
         self.tile, self.threads = tile, threads

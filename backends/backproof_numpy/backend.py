@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backproof.models.model import Model
+from backproof.series import Series
 
 Arrays = Mapping[str, Any]
 
@@ -17,8 +18,7 @@ class NumpyBackend:
     version = np.__version__
     devices = ("cpu",)
     dtypes: tuple[str, ...] = ("float64", "float32", "float16")
-    series: tuple[str, ...] = ("reference",)
-    derivations: Mapping[str, str] = {"reference": "gradients"}
+    series: tuple[str | Series, ...] = (Series("reference", derivations="gradients"),)
 
     def settings(self) -> dict[str, str]:
         blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]

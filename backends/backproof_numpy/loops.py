@@ -1,10 +1,10 @@
 """NumPy's hot loops: the plain equations, the same on tiles of columns, and moments for the linear models."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from backproof.models.algorithms import FORMS
+from backproof.models.algorithms import ALGORITHMS
 from backproof.models.model import Model
+from backproof.series import Series
 from backproof_numpy.backend import Arrays, NumpyBackend
 from backproof_numpy.streaming import NumpyAlone
 from backproof_numpy.tiles import Tiles, descended
@@ -17,9 +17,7 @@ class NumpyLoops(NumpyBackend):
     `tile` and `threads` are for tests; by default they follow from the shape and the machine.
     """
 
-    series = ("reference", "tiled", "moments")
-    only: Mapping[str, tuple[str, ...]] = {"moments": FORMS["moments"].models}
-    forms: Mapping[str, str] = {"moments": "moments"}
+    series = (*NumpyBackend.series, Series("tiled"), Series("moments", algorithm="moments"))
 
     def __init__(self, tile: int | None = None, threads: int | None = None) -> None:
         self.tile, self.threads = tile, threads
@@ -29,8 +27,8 @@ class NumpyLoops(NumpyBackend):
             with Tiles(model, data, self.tile, self.threads) as tiles:
                 gradients = tiles.gradients(params)
         elif series == "moments":
-            form = FORMS["moments"]
-            loss, gradients = form.evaluate(model, form.prepare(model, data), params)
+            algorithm = ALGORITHMS["moments"]
+            loss, gradients = algorithm.evaluate(model, algorithm.prepare(model, data), params)
             return loss, super().evaluate(model, "reference", params, data)[1], gradients
         else:
             return super().evaluate(model, series, params, data)
@@ -45,8 +43,8 @@ class NumpyLoops(NumpyBackend):
         if series == "moments":
             with Tiles(model, data, self.tile, self.threads) as tiles:
                 moments = tiles.moments()
-            form = FORMS["moments"]
-            return descended(lambda p: form.evaluate(model, moments, p)[1], params, learning_rate, steps)
+            algorithm = ALGORITHMS["moments"]
+            return descended(lambda p: algorithm.evaluate(model, moments, p)[1], params, learning_rate, steps)
         return super().descend(model, series, params, data, learning_rate, steps)
 
     def join(self, device: str, seconds: float) -> NumpyAlone:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from backproof.models.algorithms import FORMS, Moments
+from backproof.models.algorithms import ALGORITHMS, Moments
 from backproof.models.model import Model
 from backproof_numpy.on_tiles import Equations
 from backproof_numpy.sigmoid_network import SigmoidNetwork
@@ -145,7 +145,7 @@ class Tiles:
 
         def over(run: tuple[int, int], _: None) -> Moments:
             tiles = ({name: a[:, start:stop] for name, a in self.data.items()} for start, stop in self._tiles(run))
-            return _total([FORMS["moments"].prepare(self.model, data) for data in tiles])
+            return _total([ALGORITHMS["moments"].prepare(self.model, data) for data in tiles])
 
         return _total(self._side_by_side(over, [None] * len(self._runs)))
 

@@ -17,8 +17,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
     from rich.table import Table
     from rich.text import Text
 
@@ -31,19 +29,20 @@ def run(arguments: argparse.Namespace) -> int:
     for worker in workers.values():
         worker.close()
     if arguments.json:
-        write_json(arguments.json, {"backends": [asdict(backend) for backend in described], "missing": missing})
+        write_json(arguments.json, {"backends": [backend.as_json() for backend in described], "missing": missing})
     table = Table("backend", "dtypes", "series", "settings")
     for backend in described:
         settings = "\n".join(f"{key}: {value}" for key, value in backend.settings.items())
-        series = [backend.label(series) for series in backend.series]
-        row = ("\n".join(items) for items in (backend.dtypes, series))
+        labels = [series.label for series in backend.series]
+        row = ("\n".join(items) for items in (backend.dtypes, labels))
         name = f"{backend.name}\n{backend.version}\non {', '.join(backend.devices)}"
         table.add_row(name, *row, settings, end_section=True)
     console = results_console(arguments.json)
     console.print(table)
     for backend in described:
-        for one, reason in backend.lacking.items():
-            console.print(Text(f"missing: {backend.name}:{one}: {reason}", "yellow"))
+        for series in backend.series:
+            if series.unavailable:
+                console.print(Text(f"missing: {backend.name}:{series.name}: {series.unavailable}", "yellow"))
     for reason in missing.values():
         console.print(Text(f"missing: {reason}", "yellow"))
     return 0

@@ -8,7 +8,6 @@ from functools import cache
 
 import numpy as np
 
-from backproof.conformance.offers import offers
 from backproof.conformance.regimes import REGIMES, Arrays
 from backproof.conformance.relations import RELATIONS
 from backproof.conformance.trajectories import TRAJECTORIES
@@ -17,6 +16,7 @@ from backproof.hosting.registry import Description
 from backproof.models import MODELS
 from backproof.models.model import Dims, Model
 from backproof.rounding.formats import FORMATS
+from backproof.series import Series
 
 # Pairwise distinct, none 1: a transpose, a mean over the wrong axis or a sum for a mean cannot hide.
 DISTINCT = dict(n=3, m=7, k=5)
@@ -97,8 +97,8 @@ class Cell:
     series: str
     device: str
     skip: str | None = None
-    form: str | None = None  # of `backproof.models.algorithms`, whose bounds the series has
-    products: str | None = None  # of `formats.PRODUCTS`, what its products of matrices take in
+    algorithm: str | None = None  # of `models.algorithms`, whose bounds the series has
+    matmul_precision: str | None = None  # of `formats.PRODUCTS`, what its products of matrices take in
     by_hand: bool = False  # the gradients are a user's own, of an algebra that no bound of ours covers
 
     @property
@@ -177,23 +177,23 @@ def plan(
         Cell(
             problem,
             backend.name,
-            series,
+            series.name,
             device,
             _why_not(backend, series, device),
-            None if problem.file else backend.forms.get(series),
-            backend.products.get(series),
-            problem.file is not None and backend.derivations.get(series) == "gradients",
+            None if problem.file else series.algorithm,
+            series.matmul_precision,
+            problem.file is not None and series.derivations == "gradients",
         )
         for backend, problem in itertools.product(backends, problems)
         for series in backend.series
-        if offers(backend, series, problem.model, problem.dtype, problem.file is not None)
-        if series not in backend.costly or affordable(problem, cells)
+        if backend.offers(series, problem.model, problem.dtype, problem.file is not None)
+        if not series.slow_to_compile or affordable(problem, cells)
         for device in devices
-        if device in backend.on.get(series, (device,))
+        if device in (series.devices or (device,))
     ]
 
 
-def _why_not(backend: Description, series: str, device: str) -> str | None:
+def _why_not(backend: Description, series: Series, device: str) -> str | None:
     if device not in backend.devices:
         return f"{backend.name} finds no {device} device here (it has {', '.join(backend.devices)})"
-    return f"{backend.name}:{series}: {backend.lacking[series]}" if series in backend.lacking else None
+    return series.unavailable and f"{backend.name}:{series.name}: {series.unavailable}"

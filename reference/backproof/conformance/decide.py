@@ -107,12 +107,14 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
         if wrong := _wrong_keys(cell, answer, seconds):
             return wrong
     if problem.regime in TRAJECTORIES:
-        ends = _judge_all(evaluations[0].tensors, _trajectory(problem, cell.form, cell.products), problem.dtype)
+        ends = _judge_all(
+            evaluations[0].tensors, _trajectory(problem, cell.algorithm, cell.matmul_precision), problem.dtype
+        )
         ends = weighed(problem, ends) if cell.by_hand else ends
         return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
     if problem.regime in RELATIONS:
         return _decide_relation(cell, evaluations, seconds)
-    expected, answer = truth(problem, cell.form, cell.products), evaluations[0]
+    expected, answer = truth(problem, cell.algorithm, cell.matmul_precision), evaluations[0]
     judged = _judge_all(answer.named, expected.named, problem.dtype)
     if cell.by_hand:
         return _concluded(_report(cell, seconds, weighed(problem, judged)))
@@ -138,7 +140,7 @@ def _with_provenance(
         return _report(cell, seconds, judged, said)
     beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
     values = {name: tensor for name, (tensor, _) in answer.named.items()}
-    named = provenance(cell.problem, expected, values, beyond, cell.products) if beyond else None
+    named = provenance(cell.problem, expected, values, beyond, cell.matmul_precision) if beyond else None
     if named:
         in_force = ", ".join(f"{key} {value}" for key, value in answer.settings.items())
         named += f" (in force: {in_force})" if in_force else ""
@@ -185,8 +187,8 @@ def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) 
         return _decide_repeated(cell, answers, seconds)
     original, *changed = answers
     judged = {}
-    changed_truths = _changed_truths(problem, cell.form, cell.products)
-    for name, quantity in truth(problem, cell.form, cell.products).named.items():
+    changed_truths = _changed_truths(problem, cell.algorithm, cell.matmul_precision)
+    for name, quantity in truth(problem, cell.algorithm, cell.matmul_precision).named.items():
         if name == "output":  # of other examples, or of more of them
             continue
         sides = [

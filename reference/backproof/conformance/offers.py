@@ -17,13 +17,6 @@ class NotOffered:
     device: str | None = None
 
 
-def offers(backend: Description, series: str, model: str, dtype: str, derivation: bool) -> bool:
-    """Whether a series takes a model, one built in or anyone's derivation, in a dtype (on whatever device)."""
-    if not derivation:
-        return backend.offers(series, model, dtype)
-    return series in backend.derivations and dtype in backend.dtypes_of.get(series, backend.dtypes)
-
-
 def not_offered(
     models: Sequence[str],
     derivations: Collection[str],
@@ -36,20 +29,18 @@ def not_offered(
     for backend in backends:
         name, every = backend.name, backend.series
         without = {
-            model: [
-                s for s in every if not (s in backend.derivations if model in derivations else backend.offers(s, model))
-            ]
+            model: [s for s in every if not backend.offers(s, model, derivation=model in derivations)]
             for model in models
         }
         found += [NotOffered(name, dtype=dtype) for dtype in dtypes if dtype not in backend.dtypes]
         found += [NotOffered(name, model=model) for model, series in without.items() if len(series) == len(every)]
         for series in every:
-            places, takes = backend.on.get(series, devices), backend.dtypes_of.get(series, dtypes)
-            found += [NotOffered(name, series, device=device) for device in devices if device not in places]
+            places, takes = series.devices or devices, series.dtypes or dtypes
+            found += [NotOffered(name, series.name, device=device) for device in devices if device not in places]
             if not set(devices) & set(places):
                 continue
             lacking = [dtype for dtype in dtypes if dtype in backend.dtypes and dtype not in takes]
-            found += [NotOffered(name, series, dtype=dtype) for dtype in lacking]
+            found += [NotOffered(name, series.name, dtype=dtype) for dtype in lacking]
             some = [model for model, lack in without.items() if series in lack and len(lack) < len(every)]
-            found += [NotOffered(name, series, model) for model in some]
+            found += [NotOffered(name, series.name, model) for model in some]
     return found

@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -18,8 +18,7 @@ from backproof.hosting.worker import Worker
 from backproof.models import MODELS
 from backproof.models.user_file import is_file, model_name
 from backproof.rounding.formats import FORMATS
-
-DEVICES = ("cpu", "cuda")
+from backproof.series import DEVICES
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Session:
             "python-flint": version("python-flint"),
             "seed": self.seed,
             "asked": self.asked,
-            "backends": {backend.name: asdict(backend) for backend in self.backends},
+            "backends": {backend.name: backend.as_json() for backend in self.backends},
             "missing": self.missing,
             "models": {file.model.name: {"path": file.path, "code": file.digest} for file in self.files},
         }

@@ -39,7 +39,7 @@ class Alone:
     def __init__(self, worker: Worker, backend: Description, problem: Problem) -> None:
         self.name, self.spec = backend.name, backend.spec
         self._worker, self._backend, self._problem = worker, backend, problem
-        self._task = Task(problem.model.name, backend.series[0], "float64", "cpu", {})
+        self._task = Task(problem.model.name, backend.series[0].name, "float64", "cpu", {})
 
     def advance(self, params: Arrays, learning_rate: float, steps: int) -> dict[str, Any]:
         arrays = {**self._problem.inputs, **params}

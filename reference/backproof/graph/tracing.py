@@ -12,7 +12,7 @@ from backproof.graph.nodes import Node
 from backproof.graph.reverse import adjoints, dependents
 from backproof.graph.selection_ops import CHOOSING
 from backproof.graph.sweep import reachable
-from backproof.models.algorithms import FORMS
+from backproof.models.algorithms import ALGORITHMS
 from backproof.models.model import Dims, Model
 
 
@@ -50,21 +50,21 @@ def trace(model: Model, dims: Dims) -> Trace:
     return forward(model, dims).differentiated(model.params)
 
 
-def trace_form(model: Model, inputs: Mapping[str, Node], form: str) -> tuple[Node, dict[str, Node]]:
-    """Loss and gradients in another form, as nodes made of `inputs`."""
-    algorithm = FORMS[form]
-    prepared = algorithm.prepare(model, {name: inputs[name] for name in model.data})
-    return algorithm.evaluate(model, prepared, {name: inputs[name] for name in model.params})
+def trace_algorithm(model: Model, inputs: Mapping[str, Node], algorithm: str) -> tuple[Node, dict[str, Node]]:
+    """Loss and gradients by another algorithm, as nodes made of `inputs`."""
+    other = ALGORITHMS[algorithm]
+    prepared = other.prepare(model, {name: inputs[name] for name in model.data})
+    return other.evaluate(model, prepared, {name: inputs[name] for name in model.params})
 
 
 def trace_descent(
-    model: Model, dims: Dims, learning_rate: float, steps: int, form: str | None = None
+    model: Model, dims: Dims, learning_rate: float, steps: int, algorithm: str | None = None
 ) -> dict[str, tuple[Node, Node]]:
     """Every parameter at the start and after `steps` steps p - learning_rate * dp, as nodes of one graph."""
     start = arrays = _inputs(model, dims)
     for _ in range(steps):
-        if form:
-            _, gradients = trace_form(model, arrays, form)
+        if algorithm:
+            _, gradients = trace_algorithm(model, arrays, algorithm)
         else:
             gradients = dict(_forward(model, arrays).differentiated(model.params).gradients)
         arrays = arrays | {name: arrays[name] - learning_rate * g for name, g in gradients.items()}

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from backproof.models.model import Model
+from backproof.series import Series
+
+__all__ = ["Backend", "Ranks", "Series"]
 
 Array = Any  # a framework's own array, on its device
 
@@ -16,17 +19,10 @@ class Backend(Protocol):
     An instance (or a module with these names) is found by an entry point of the group
     `backproof.backends`, or named as `module:attr`. It runs in a process of its own.
 
-    `dtypes` are names such as "float64", "float32", "bfloat16"; `devices` such as "cpu", "cuda", each
-    present on this machine; `series` the ways to run, the first being the usual one. A backend may say in
-    `only`, a mapping from series to model names, that a series offers some models alone; in `costly`, the
-    series that compile for seconds at every shape, of which the smaller sets of cells hold few; in `forms`, a
-    mapping from series to names of `models.algorithms`, that a series computes in another form, whose rounding bounds
-    then hold for it. Further mappings from series: `on`, to the devices it is for; `dtypes_of`, to the
-    dtypes it takes; `products`, to the precision ("tf32", "bfloat16") to which it deliberately cuts the factors of
-    products of matrices, and whose bounds then hold for it; `lacking`, to what it lacks here (its cells are skipped);
-    `derivations`, to what it runs of anyone's derivation: "loss" (it differentiates `model.loss(xp, ...)`, `xp` being
-    its array-API namespace) or "gradients" (it calls `model.gradients(...)` on NumPy arrays). What a backend does not
-    declare is shown as not offered.
+    `dtypes` are of "float64", "float32", "bfloat16" and "float16"; `devices` of "cpu" and "cuda", each present on
+    this machine; `series` are the ways to run, the first being the usual one: a name where there is no more to say, a
+    `Series` where there is. A name says the same in a subclass: it takes over nothing from a series of that name in
+    the parent class. What a backend does not offer is shown as not offered.
 
     A backend that runs as several processes has a method `join(device: str, seconds: float) -> Ranks` too: this
     process takes the place among them that its environment names.
@@ -36,7 +32,7 @@ class Backend(Protocol):
     version: str
     devices: Sequence[str]
     dtypes: Sequence[str]
-    series: Sequence[str]
+    series: Sequence[str | Series]
 
     def settings(self) -> Mapping[str, str]:
         """The settings in force that bear on precision, for the report."""

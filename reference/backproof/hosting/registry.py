@@ -5,16 +5,17 @@ import inspect
 import os
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
+from backproof.conformance.declared import declared_series
 from backproof.core import digests
 from backproof.core.errors import InputError
 from backproof.hosting.protocol import Backend
-from backproof.models.algorithms import FORMS
-from backproof.rounding.formats import PRODUCTS
+from backproof.rounding.formats import FORMATS
+from backproof.series import DEVICES, Series, names_of, plain
 
 GROUP = "backproof.backends"
 MUTANTS = "mutants"  # our own wrong backend
@@ -23,6 +24,7 @@ UNREGISTERED = {  # ours, which "all" leaves out
     "torch-ranks": "backproof.descent.ranks.backend:TorchRanks",
     "jax-ranks": "backproof.descent.ranks.backend:JaxRanks",
 }
+RESERVED = {MUTANTS: "the wrong backend of ours that measures the suite", "all": "every registered backend"}
 MEMBERS = (
     "name", "version", "devices", "dtypes", "series", "settings", "from_numpy", "to_numpy", "evaluate", "descend",
 )  # fmt: skip
@@ -37,33 +39,28 @@ class Description:
     version: str
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
-    series: tuple[str, ...]
+    series: tuple[Series, ...]
     settings: dict[str, str]
-    only: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that offer some models only
-    costly: tuple[str, ...] = ()  # series that compile every shape for seconds
-    forms: dict[str, str] = field(
-        default_factory=dict
-    )  # series that compute in a form of `backproof.models.algorithms`
-    on: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series for some devices only
-    dtypes_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # series that take some dtypes only
-    products: dict[str, str] = field(default_factory=dict)  # series whose products of matrices have fewer bits
-    lacking: dict[str, str] = field(default_factory=dict)  # series that cannot run here, and why
-    derivations: dict[str, str] = field(default_factory=dict)  # series that run a user's "loss" or his "gradients"
     code: str = ""  # the digest of the code it is written in: verdicts are of it
 
-    def offers(self, series: str, model: str, dtype: str | None = None) -> bool:
-        """Whether a series takes a model (and a dtype), on whatever device."""
-        if model not in self.only.get(series, (model,)):
-            return False
-        return dtype is None or dtype in self.dtypes_of.get(series, self.dtypes)
+    def offers(self, series: Series, model: str, dtype: str | None = None, derivation: bool = False) -> bool:
+        """Whether a series takes a model, built in or anyone's derivation (and a dtype), on whatever device."""
+        takes_model = series.derivations is not None if derivation else model in (series.models or (model,))
+        return takes_model and (dtype is None or (dtype in self.dtypes and dtype in (series.dtypes or (dtype,))))
 
-    def label(self, series: str) -> str:
-        """The series' name, and the devices that it is for where not all are."""
-        return f"{series} ({', '.join(self.on[series])})" if series in self.on else series
-
-    def runs(self, series: str, device: str) -> bool:
+    def runs(self, series: Series, device: str) -> bool:
         """Whether a series runs on a device here."""
-        return device in self.devices and device in self.on.get(series, (device,)) and series not in self.lacking
+        return device in self.devices and device in (series.devices or (device,)) and series.unavailable is None
+
+    def as_json(self) -> dict[str, Any]:
+        """As documented: the series by name, and beside them the facts that a series states beyond its name."""
+        stated = {one.name: {f.name: getattr(one, f.name) for f in fields(one)[1:]} for one in self.series}
+        facts = {name: {field: value for field, value in of.items() if value} for name, of in stated.items()}
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "series": [one.name for one in self.series],
+            "facts": {name: of for name, of in facts.items() if of},
+        }
 
 
 def registered() -> dict[str, EntryPoint]:
@@ -98,17 +95,19 @@ def load(spec: str) -> Backend:
         if spec in ("torch", "jax", "numba"):
             hint = f"pip install 'backproof[{spec}]'"
         raise InputError(f"backend {spec}: no module {error.name}; {hint}") from None
+    except InputError as error:  # of a Series that it states
+        raise InputError(f"backend {spec}: {error}") from None
     except Exception as error:
         raise InputError(f"backend {spec}: importing {point.module} fails: {one_line(error)}") from error
     try:
         found: Any = module
         for name in filter(None, point.attr.split(".") if point.attr else []):
             if not hasattr(found, name):
-                raise InputError(f"backend {spec}: there is no {name} in {point.module}; {_offered(module)}")
+                raise InputError(f"there is no {name} in {point.module}; {_offered(module)}")
             found = getattr(found, name)
         found = found() if inspect.isclass(found) else found
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"backend {spec}: {error}") from None
     except Exception as error:
         raise InputError(f"backend {spec}: {point.value} cannot be made: {one_line(error)}") from error
     if inspect.isfunction(found):
@@ -134,43 +133,27 @@ def _offered(module: ModuleType) -> str:
 
 def describe(spec: str, backend: Backend) -> Description:
     """The plain facts of a loaded backend. Raises InputError where they are not of the protocol's form."""
-    for name in ("devices", "dtypes", "series"):
-        told = getattr(backend, name)
-        if isinstance(told, str) or not all(isinstance(item, str) for item in told) or not len(told):
-            raise InputError(f"backend {spec}: {name} is {told!r}; it must be a sequence of names, one at least")
-    if not re.fullmatch(r"[\w.+-]+", str(backend.name)):
-        raise InputError(f"backend {spec}: its name is {backend.name!r}; letters, digits, ., +, - and _ make a name")
-    forms = {str(series): str(form) for series, form in getattr(backend, "forms", {}).items()}
-    derivations = {s: str(what) for s, what in getattr(backend, "derivations", {}).items() if s in backend.series}
-    for series, what in derivations.items():
-        if what not in ("loss", "gradients"):
-            told = f"{series!r}: {what!r}"
-            raise InputError(f'backend {spec}: derivations has {told}; it maps series to "loss" or "gradients"')
-    for form in forms.values():
-        if form not in FORMS:
-            raise InputError(f"backend {spec}: there is no form {form}; there are {', '.join(FORMS)}")
-    products = {str(series): str(name) for series, name in getattr(backend, "products", {}).items()}
-    for name in products.values():
-        if name not in PRODUCTS:
-            raise InputError(f"backend {spec}: there are no products in {name}; there are {', '.join(PRODUCTS)}")
-    return Description(
-        spec,
-        str(backend.name),
-        str(backend.version),
-        tuple(backend.devices),
-        tuple(backend.dtypes),
-        tuple(backend.series),
-        {str(key): str(value) for key, value in backend.settings().items()},
-        {series: tuple(models) for series, models in getattr(backend, "only", {}).items()},
-        tuple(getattr(backend, "costly", ())),
-        forms,
-        {series: tuple(devices) for series, devices in getattr(backend, "on", {}).items()},
-        {series: tuple(dtypes) for series, dtypes in getattr(backend, "dtypes_of", {}).items()},
-        products,
-        {str(series): str(reason) for series, reason in getattr(backend, "lacking", {}).items()},
-        derivations,
-        _digest(backend),
-    )
+    name = backend.name
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
+        raise InputError(f"backend {spec}: its name is {name!r}; letters, digits, ., +, - and _ make a name")
+    if name in RESERVED and spec not in (MUTANTS, UNREGISTERED[MUTANTS]):
+        raise InputError(f"backend {spec}: its name is {name!r}, which stands for {RESERVED[name]}; choose another")
+    try:
+        devices, dtypes = (
+            _names(backend, field, known) for field, known in (("devices", DEVICES), ("dtypes", FORMATS))
+        )
+        series = declared_series(backend)
+    except InputError as error:
+        raise InputError(f"backend {spec}: {error}") from None
+    settings = {str(key): str(value) for key, value in backend.settings().items()}
+    return Description(spec, plain(name), str(backend.version), devices, dtypes, series, settings, _digest(backend))
+
+
+def _names(backend: Backend, field: str, known: Any) -> tuple[str, ...]:
+    try:
+        return names_of(field.removesuffix("s"), known)(getattr(backend, field))
+    except InputError as error:
+        raise InputError(f"{field} {error}") from None
 
 
 def _digest(backend: Backend) -> str:

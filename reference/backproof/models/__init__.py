@@ -7,7 +7,12 @@ from backproof.models.primitives import sigmoid
 
 MODELS = {
     model.name: model
-    for model in map(Model.from_module, (univariate, multivariate, two_layer_linear, two_layer_nonlinear))
+    for model in (
+        Model.from_module(univariate, is_linear=True),
+        Model.from_module(multivariate, is_linear=True),
+        Model.from_module(two_layer_linear, is_linear=True),
+        Model.from_module(two_layer_nonlinear, is_linear=False),
+    )
 }
 
 __all__ = ["MODELS", "Model", "named", "sigmoid"]

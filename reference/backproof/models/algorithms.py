@@ -1,6 +1,6 @@
-"""Other forms of the same gradients: algorithms that round differently, and so have bounds of their own.
+"""Other algorithms for the same gradients: they round differently, and so have bounds of their own.
 
-A form is written once, on `+ - * / @`, `.T`, `.sum` and `.reshape`: a backend runs it on arrays, and the truth's
+An algorithm is written once, on `+ - * / @`, `.T`, `.sum` and `.reshape`: a backend runs it on arrays, and the truth's
 engine traces it, so that its rounding bound is that of its very operations, with the cell's own magnitudes
 (`rounding.error_sweep`). The value it is judged by stays that of the model's own loss.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backproof.models import MODELS
 from backproof.models.model import Model
 
 Array = Any  # of NumPy, of a framework, or a traced node
@@ -16,10 +17,10 @@ Arrays = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
-class Form:
+class Algorithm:
     """`prepare` what depends on the data alone; then loss and gradients of any params from it."""
 
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # those that it is for, by name
     prepare: Callable[[Model, Arrays], Any]
     evaluate: Callable[[Model, Any, Arrays], tuple[Array, dict[str, Array]]]
 
@@ -57,10 +58,10 @@ def collect(model: Model, data: Arrays) -> Moments:
 def from_moments(model: Model, M: Moments, params: Arrays) -> tuple[Array, dict[str, Array]]:
     """Loss and gradients in O(n^2 + k n), whatever m is; y_hat = v X + c.
 
-    Near an optimum the terms of both cancel, where the ordinary form subtracts y_hat - y first: absolute errors
+    Near an optimum the terms of both cancel, where the model's own equations subtract y_hat - y first: absolute errors
     are of the size of the terms, and the bounds say so.
     """
-    if model.name == "two_layer_linear":
+    if model.is_network:
         W1, b1, w2, b2 = (params[name] for name in ("W1", "b1", "w2", "b2"))
         v, c = w2 @ W1, w2 @ b1 + b2                                  # (1, n), (1, 1)
     else:
@@ -71,7 +72,7 @@ def from_moments(model: Model, M: Moments, params: Arrays) -> tuple[Array, dict[
     h = 2 * (vX1 + c * M.m - M.y1) / M.m                              # (1, 1) = dy_hat 1
     quadratic = vXX @ v.T + 2 * (c * vX1) + c * c * M.m
     loss = ((quadratic - 2 * (v @ M.yX.T + c * M.y1) + M.yy) / M.m).reshape(())
-    if model.name == "two_layer_linear":
+    if model.is_network:
         return loss, dict(
             W1=w2.T @ g,                                              # (k, n)
             b1=w2.T @ h,                                              # (k, 1)
@@ -84,4 +85,6 @@ def from_moments(model: Model, M: Moments, params: Arrays) -> tuple[Array, dict[
     )
 
 
-FORMS = {"moments": Form(("univariate", "multivariate", "two_layer_linear"), collect, from_moments)}
+LINEAR = tuple(model.name for model in MODELS.values() if model.is_linear)
+
+ALGORITHMS = {"moments": Algorithm(LINEAR, collect, from_moments)}

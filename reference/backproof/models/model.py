@@ -29,11 +29,24 @@ class Model:
     params: tuple[str, ...]
     loss: Callable[..., Any]
     gradients: Callable[..., dict[str, Any]]
+    title: str = ""  # its name in words
+    is_linear: bool = False  # its output is known to be an affine function of each example
 
     @classmethod
-    def from_module(cls, module: ModuleType) -> "Model":
-        name = module.__name__.rpartition(".")[2]
-        return cls(name, module.shapes, tuple(module.params), module.loss, module.gradients)
+    def from_module(cls, module: ModuleType, is_linear: bool) -> "Model":
+        """The model of one of the files beside this one; its docstring begins with its title."""
+        name, title = module.__name__.rpartition(".")[2], (module.__doc__ or "").partition(":")[0]
+        return cls(name, module.shapes, tuple(module.params), module.loss, module.gradients, title, is_linear)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether there is a hidden layer between its inputs and its output."""
+        return "W1" in self.params
+
+    @property
+    def has_one_feature(self) -> bool:
+        """Whether an example is one number, and its weight a scalar."""
+        return "x" in self.shapes
 
     @property
     def data(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import backproof
 from backproof.models.model import Model
 from backproof.mutants.catalogue import CATALOGUE
 from backproof.mutants.steps import Steps
+from backproof.series import Series
 
 Arrays = Mapping[str, Any]
 
@@ -20,11 +21,10 @@ class MutantsBackend:
     version = backproof.__version__
     devices = ("cpu",)
     dtypes = ("float64", "float32")
-    series = tuple(CATALOGUE)
-    only: Mapping[str, tuple[str, ...]] = {name: models for name, (_, models) in CATALOGUE.items()}
+    series = tuple(Series(name, models=models) for name, (_, models) in CATALOGUE.items())
 
     def settings(self) -> dict[str, str]:
-        return {"mutants": str(sum(len(models) for models in self.only.values()))}
+        return {"mutants": str(sum(len(models) for _, models in CATALOGUE.values()))}
 
     def from_numpy(self, values: np.ndarray[Any, Any], dtype: str, device: str) -> Any:
         return values.astype(dtype, copy=False)

@@ -29,7 +29,7 @@ WIDTH = 80
 def headings(session: Session) -> Iterator[Text]:
     """What is about to be checked, with the settings in force, and what is not, with the reason."""
     for backend in session.backends:
-        here = [s for s in backend.series if any(backend.runs(s, device) for device in backend.devices)]
+        here = [s.name for s in backend.series if any(backend.runs(s, device) for device in backend.devices)]
         series = ", ".join(here) if len(here) < 10 else f"{len(here)} series"
         settings = ", ".join(f"{key} {value}" for key, value in backend.settings.items())
         said = f"{backend.name} {backend.version}: {series} on {', '.join(backend.devices)}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from backproof.graph.tracing import Trace, trace, trace_descent, trace_form
+from backproof.graph.tracing import Trace, trace, trace_algorithm, trace_descent
 from backproof.models.model import Model
 from backproof.truth.confirm import Disagreement, confirm
 from backproof.truth.exact import precision
@@ -32,12 +32,12 @@ class Truth:
 
 
 def certify(
-    model: Model, arrays: Mapping[str, Any], dtype: str, form: str | None = None, products: str | None = None
+    model: Model, arrays: Mapping[str, Any], dtype: str, algorithm: str | None = None, products: str | None = None
 ) -> Truth:
     """The truth at `arrays` (floating-point numbers, taken as exact), for arithmetic in `dtype`.
 
-    With a `form` (`models.algorithms`) the bounds of loss and gradients are those of its operations; with `products`
-    (of `formats.PRODUCTS`), those of products of matrices whose factors have fewer bits.
+    With an `algorithm` (of `models.algorithms`) the bounds of loss and gradients are those of its operations; with
+    `products` (of `formats.PRODUCTS`), those of products of matrices whose factors have fewer bits.
 
     Every gradient is confirmed along a random direction by an order-2 Taylor series through the forward
     alone; Disagreement if they exclude each other. Where NaN or Inf comes in, balls follow IEEE 754 and what
@@ -53,20 +53,20 @@ def certify(
         None if traced.output is None else quantities[traced.output],
         {name: quantities[node] for name, node in traced.gradients.items()},
     )
-    return truth if form is None else _in_form(truth, model, traced, arrays, dtype, form, products)
+    return truth if algorithm is None else _by_algorithm(truth, model, traced, arrays, dtype, algorithm, products)
 
 
-def _in_form(
+def _by_algorithm(
     truth: Truth,
     model: Model,
     traced: Trace,
     arrays: Mapping[str, Any],
     dtype: str,
-    form: str,
+    algorithm: str,
     products: str | None,
 ) -> Truth:
-    """The truth with the bounds of another form; Disagreement if that form has another value."""
-    loss, gradients = trace_form(model, traced.inputs, form)
+    """The truth with the bounds of another algorithm; Disagreement if that has another value."""
+    loss, gradients = trace_algorithm(model, traced.inputs, algorithm)
     quantities = certified([loss, *gradients.values()], arrays, dtype, products)
     return replace(
         truth,
@@ -78,7 +78,7 @@ def _in_form(
 def _rebounded(quantity: Quantity, other: Quantity) -> Quantity:
     for v, w in zip(quantity.value.flat, other.value.flat, strict=True):
         if v.is_finite() and w.is_finite() and not v.overlaps(w):
-            raise Disagreement(f"the loss's gradient is {v} and the other form's {w}")
+            raise Disagreement(f"the loss's gradient is {v} and the other algorithm's {w}")
     return replace(other, value=quantity.value)
 
 
@@ -88,7 +88,7 @@ def certify_descent(
     dtype: str,
     learning_rate: float,
     steps: int,
-    form: str | None = None,
+    algorithm: str | None = None,
     products: str | None = None,
 ) -> dict[str, Quantity]:
     """The parameters after `steps` steps of gradient descent from `arrays`, with their rounding bounds.
@@ -96,7 +96,7 @@ def certify_descent(
     A fault of the gradients shows in the distance from the start, which is the scale of these quantities.
     """
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
-    paths = trace_descent(model, dimensions(model, arrays), learning_rate, steps, form)
+    paths = trace_descent(model, dimensions(model, arrays), learning_rate, steps, algorithm)
     quantities = certified([node for path in paths.values() for node in path], arrays, dtype, products)
     ends = {}
     for name, (start, end) in paths.items():
