@@ -144,8 +144,9 @@ def work(cell: Cell) -> dict[str, float]:
     if cell.file:
         return {"flops": 0.0, "exps": 0.0, "bytes": float(user_models.data_size(cell.file, cell.dims) * size)}
     n, m, k = dims.get("n", 1), dims["m"], dims.get("k", 0)
-    products = {"two_layer_nonlinear": 2, "two_layer_linear": 1}.get(cell.model, 0)
-    exponentials = k * m if cell.model == "two_layer_nonlinear" else 0
+    model = MODELS[cell.model]
+    products = model.is_network + (not model.is_linear)
+    exponentials = 0 if model.is_linear else k * m
     return {"flops": products * 2.0 * n * k * m, "exps": float(exponentials), "bytes": float((n + 1) * m * size)}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from rich.table import Table
 
 from backproof.console.parser import Parser
+from backproof.models import MODELS
 from benchmarks.cells import Cell
 from benchmarks.session import Run
 from benchmarks.study import Lines, Tell, study
@@ -54,7 +55,7 @@ def _lines(run: Run, tell: Tell, dtype: str) -> Lines:
     lines = []
     for model, smallest in GROWING.items():
         for letter, least in smallest.items():
-            own = {"univariate": "m", "multivariate": "nm"}.get(model, "nmk")
+            own = MODELS[model].letters
             sizes = [least * factor for factor in FACTORS]
             cells = [
                 Cell(model, tuple((a, size if a == letter else LARGE[a]) for a in own), dtype, "cpu") for size in sizes

@@ -88,7 +88,7 @@ class Expected:
     def _bound(self, u: float, moments: bool, products: str | None = None) -> dict[str, Any]:
         if (u, moments, products) not in self._errors:
             step = rate(self.cell)
-            gradient = gradient_error(self.cell.model, self.start, self.data, u, moments)
+            gradient = gradient_error(self.model, self.start, self.data, u, moments)
             if products:
                 more = cut_error(self.model, self.start, self.data, products)
                 gradient = {name: error + more[name] for name, error in gradient.items()}
@@ -129,19 +129,19 @@ class Verifier:
         return self._expected[steps]
 
 
-def gradient_error(model: str, params: Arrays, data: Arrays, u: float, moments: bool) -> dict[str, Any]:
+def gradient_error(model: Model, params: Arrays, data: Arrays, u: float, moments: bool) -> dict[str, Any]:
     """The likely absolute error of every component of the gradients, in arithmetic of unit roundoff `u`."""
-    if model == "two_layer_nonlinear":
+    if not model.is_linear:
         return _sigmoid_network(u=u, **params, **data)
     sizes = [np.shape(a) for a in (*params.values(), *data.values())]
     count = data["y"].shape[1] + sum(max(shape, default=1) for shape in sizes if shape != data["y"].shape) + 20
     absolute = {name: np.abs(a) for name, a in {**params, **data}.items()} | {"y": -np.abs(data["y"])}
     if moments:  # - y becomes + |y|: every term is then positive
         algorithm = ALGORITHMS["moments"]
-        prepared = algorithm.prepare(MODELS[model], {n: absolute[n] for n in data})
-        total = algorithm.evaluate(MODELS[model], prepared, {n: absolute[n] for n in params})[1]
+        prepared = algorithm.prepare(model, {n: absolute[n] for n in data})
+        total = algorithm.evaluate(model, prepared, {n: absolute[n] for n in params})[1]
     else:
-        total = MODELS[model].gradients(**absolute)
+        total = model.gradients(**absolute)
     return {name: likely(count, u) * np.abs(value) for name, value in total.items()}
 
 

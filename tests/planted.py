@@ -129,7 +129,7 @@ class Coarse(NumpyBackend):
 
 coarse = Coarse()
 not_a_backend = object()
-odd_derivations = type("Odd", (NumpyBackend,), {"derivations": {"reference": "both"}})()
+odd_derivations = type("Odd", (NumpyBackend,), {"derivations": {"reference": "both"}})()  # in the older way
 
 
 class Hoards(NumpyBackend):

@@ -189,3 +189,40 @@ def test_letters_are_ordered_and_shapes_read():
     assert Model("any", {"A": "z n 2", "B": "k a m"}, ("A",), len, dict).letters == ("n", "m", "k", "a", "z")
     assert model.data == ("X", "y")
     assert model.shape("b1", {"n": 2, "m": 3, "k": 4}) == (4, 1)
+
+
+def outputs(model, seed, **shared):
+    """The model's output at small whole numbers, where every sum and product is exact."""
+    rng = np.random.default_rng(seed)
+    dims = {"n": 3, "m": 7, "k": 5}
+    arrays = {name: rng.integers(-4, 5, model.shape(name, dims)).astype(float) for name in model.shapes} | shared
+    tapped = {}
+    model.loss(np, tap=tapped.setdefault, **arrays)
+    return arrays, tapped["y_hat"]
+
+
+def affine_in(model, names):
+    """Whether y_hat(a + b - c) = y_hat(a) + y_hat(b) - y_hat(c) where only the arrays `names` differ."""
+    fixed, _ = outputs(model, 0)
+    shared = {name: array for name, array in fixed.items() if name not in names}
+    (a, at_a), (b, at_b), (c, at_c) = (outputs(model, seed, **shared) for seed in (1, 2, 3))
+    _, there = outputs(model, 0, **shared | {name: a[name] + b[name] - c[name] for name in names})
+    return np.array_equal(there, at_a + at_b - at_c)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_the_facts_of_a_model_are_those_of_its_equations(model):
+    assert affine_in(model, model.data) is model.is_linear
+    assert affine_in(model, model.params) is model.is_regression
+    assert model.is_network is ("k" in model.letters)
+    assert model.has_one_feature is ("n" not in model.letters)
+
+
+def test_titles_are_of_the_models_files():
+    assert {name: model.title for name, model in MODELS.items()} == {
+        "univariate": "Univariate regression",
+        "multivariate": "Multivariate regression",
+        "two_layer_linear": "Two-layer linear network",
+        "two_layer_nonlinear": "Two-layer nonlinear network",
+    }
+    assert MODELS["multivariate"].summary == "y_hat = w X + b, loss = (1/m) ||y_hat - y||^2"

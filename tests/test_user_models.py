@@ -162,4 +162,4 @@ def test_a_result_is_not_resumed_for_a_file_that_changed(backproof, tmp_path):
 def test_a_backend_says_what_its_series_run(backproof):
     code, _, err = backproof("conform", "--backend", "tests.planted:odd_derivations")
     assert code == 2
-    assert "derivations has 'reference': 'both'; it maps series" in err
+    assert "series reference: derivations is 'both'; it must be one of loss, gradients" in err

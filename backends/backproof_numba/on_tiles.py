@@ -55,8 +55,8 @@ class Multivariate:
 class Network:
     """Either network; dZ of the linear one has rank one, and needs no product of matrices."""
 
-    def __init__(self, model: str, n: int, k: int, columns: int, dtype: Any) -> None:
-        self.real, self.kernels, self.linear = dtype.type, kernels(dtype.name), model == "two_layer_linear"
+    def __init__(self, model: Model, n: int, k: int, columns: int, dtype: Any) -> None:
+        self.real, self.kernels, self.linear = dtype.type, kernels(dtype.name), model.is_linear
         self.X, self.A, self.dy_hat = (np.empty((rows, columns), dtype) for rows in (n, k, 1))
         self.W1, self.b1, self.w2 = (
             np.empty((n, 1 if self.linear else k), dtype),
@@ -90,9 +90,9 @@ class Network:
 
 
 def _sums(model: Model, n: int, k: int, columns: int, dtype: Any) -> Sums:
-    if model.name == "univariate":
+    if model.has_one_feature:
         return Univariate(dtype)
-    return Network(model.name, n, k, columns, dtype) if k else Multivariate(n, dtype)
+    return Network(model, n, k, columns, dtype) if k else Multivariate(n, dtype)
 
 
 def _columns(model: Model, n: int, k: int, dtype: Any) -> int:

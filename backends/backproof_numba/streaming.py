@@ -101,7 +101,7 @@ def rows_in_line(tile: Array) -> tuple[Array, int]:
 
 
 def _sums(model: Model, n: int, k: int, columns: int, dtype: Any) -> Sums:
-    return Network(model.name, n, k, columns, dtype) if k else Regression(n)
+    return Network(model, n, k, columns, dtype) if k else Regression(n)
 
 
 STREAMED = Way(lambda model, n, k, dtype: width(n + k + 1, dtype), _sums)

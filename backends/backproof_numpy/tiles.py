@@ -53,8 +53,7 @@ def width(rows: int, dtype: Any) -> int:
 
 
 def _numpy(model: Model, n: int, k: int, columns: int, dtype: Any) -> Sums:
-    sigmoid = model.name == "two_layer_nonlinear"
-    return SigmoidNetwork(n, k, columns, dtype) if sigmoid else Equations(model.name)
+    return Equations(model.name) if model.is_linear else SigmoidNetwork(n, k, columns, dtype)
 
 
 NUMPY = Way(lambda model, n, k, dtype: width(n + 2 * k + 4, dtype), _numpy)

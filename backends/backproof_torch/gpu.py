@@ -61,7 +61,7 @@ class OnGPU:
         from backproof_torch.kernels.steps import Kernels
 
         precision = "tf32" if series == "triton-tf32" else "ieee"
-        return self._once(series, (model.name, _identity(data)), data, lambda: Kernels(model.name, data, precision))
+        return self._once(series, (model.name, _identity(data)), data, lambda: Kernels(model, data, precision))
 
     def _once(self, series: str, key: Any, data: Tensors, make: Callable[[], Any]) -> Any:
         """What `make` made for the last problem, if it is this one: graphs are of the very tensors they were recorded

@@ -6,11 +6,11 @@ import torch
 import triton
 from torch import Tensor
 
+from backproof.models.model import Model
 from backproof_torch.kernels import network, products, regressions
 from backproof_torch.kernels.finish import finish
 from backproof_torch.kernels.small import steps_in_one
 
-MODELS = ("univariate", "multivariate", "two_layer_nonlinear")
 WAVES = 4  # programs for each of the GPU's processors, at most
 SHARE = 1024  # columns that are worth a share of the second product
 
@@ -18,7 +18,7 @@ SHARE = 1024  # columns that are worth a share of the second product
 class Kernels:
     """The steps of one model on one set of data, by kernels. `precision`, of float32 products: "ieee" or "tf32"."""
 
-    def __init__(self, model: str, data: Mapping[str, Tensor], precision: str) -> None:
+    def __init__(self, model: Model, data: Mapping[str, Tensor], precision: str) -> None:
         self.model = model
         self.X, self.y = (data[name].contiguous() for name in data)  # x or X, then y, as the models have them
         self.precision = precision if self.y.dtype == torch.float32 else "tf32"
@@ -40,20 +40,20 @@ class Kernels:
 
     def steps(self, theta: Tensor, rate: float, steps: int) -> Tensor | None:
         """theta after `steps` steps by one program, or None where that is too small."""
-        return steps_in_one(self.model == "two_layer_nonlinear", theta, self.X, self.y, rate, steps, self.precision)
+        return steps_in_one(self.model.is_network, theta, self.X, self.y, rate, steps, self.precision)
 
     @property
     def _rows(self) -> tuple[int, int] | None:
-        return (self.k, self.X.shape[0]) if self.model == "two_layer_nonlinear" else None
+        return (self.k, self.X.shape[0]) if self.model.is_network else None
 
     def _sums(self, theta: Tensor, y_hat: Tensor, output: bool) -> Tensor:
         """The first stage's partial sums, (programs, numbers of theta + 1) in float32."""
         (n, m), X, y = self.X.shape, self.X, self.y
-        if self.model == "univariate":
+        if self.model.has_one_feature:
             sums = self._partials(theta, min(triton.cdiv(m, 2048), self._programs))
             regressions.univariate(theta, X, y, y_hat, sums, output)
             return sums
-        if self.model == "multivariate":
+        if self.model.is_regression:
             sums = self._partials(theta, min(triton.cdiv(m, regressions.tile(n)[1]), self._programs))
             regressions.multivariate(theta, X, y, y_hat, sums, output)
             return sums

@@ -8,7 +8,7 @@ import autograd.numpy as np
 from autograd import value_and_grad
 from autograd.scipy.special import expit
 
-from backproof import Model
+from backproof import Model, Series
 
 Arrays = Mapping[str, Any]
 
@@ -25,8 +25,7 @@ class AutogradBackend:
     version = version("autograd")
     devices = ("cpu",)
     dtypes = ("float64", "float32", "float16")
-    series = ("grad",)
-    derivations: Mapping[str, str] = {"grad": "loss"}
+    series = (Series("grad", derivations="loss"),)
 
     def settings(self) -> dict[str, str]:
         return {"numpy": version("numpy"), "scipy": version("scipy")}

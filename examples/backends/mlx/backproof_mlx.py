@@ -7,7 +7,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from backproof import Model
+from backproof import Model, Series
 
 Arrays = Mapping[str, Any]
 
@@ -24,8 +24,7 @@ class MlxBackend:
     version = version("mlx")
     devices = ("cpu",)  # float64 is MLX's on the CPU alone
     dtypes = ("float64", "float32", "bfloat16", "float16")
-    series = ("grad",)
-    derivations: Mapping[str, str] = {"grad": "loss"}
+    series = (Series("grad", derivations="loss"),)
 
     def __init__(self) -> None:
         mx.set_default_device(mx.cpu)

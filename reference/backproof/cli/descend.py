@@ -125,7 +125,7 @@ def _descend(arguments: argparse.Namespace, together: bool) -> int:
             _tell(arguments, problem, descent, Rivals(1.0, closed, None), member.name, member.size, source.features)
         return 0
     data = load(arguments.data).standardised()
-    feature = feature or ("bmi" if (arguments.data, model.name) == (DIABETES, "univariate") else None)
+    feature = feature or ("bmi" if arguments.data == DIABETES and model.has_one_feature else None)
     data = data.only(feature) if feature else data
     problem = prepare(model, data, rate, arguments.hidden, arguments.seed)
     draw.check_plane(problem, arguments.plane)

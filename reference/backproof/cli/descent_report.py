@@ -25,8 +25,7 @@ class Rivals:
 
 def rivals(problem: Problem, data: Data, evaluations: int, seed: int) -> Rivals:
     """Least squares, where the model is linear in its data, and random search."""
-    linear = problem.model.name != "two_layer_nonlinear"
-    closed = least_squares.fit(data.X, data.y)[2] if linear else None
+    closed = least_squares.fit(data.X, data.y)[2] if problem.model.is_linear else None
     with bar(evaluations, "random search") as shown:
         sought = random_search(problem.model, problem.dims, problem.inputs, evaluations, seed, shown.advance)
     return Rivals(float(data.y.var()), closed, sought)

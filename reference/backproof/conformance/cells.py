@@ -164,7 +164,7 @@ def affordable(problem: Problem, cells: str) -> bool:
     if problem.file is not None:
         return cells == "full"
     distinct = all(DISTINCT[letter] == size for letter, size in problem.dims)
-    extremes = problem.model in ("univariate", "two_layer_nonlinear")
+    extremes = problem.subject.has_one_feature or not problem.subject.is_linear
     usual = distinct and extremes and (problem.regime, problem.dtype) == ("normal", "float32")
     return {"quick": False, "default": usual, "full": True}[cells]
 

@@ -80,7 +80,7 @@ def _optimum(model: Model, arrays: Arrays, rng: np.random.Generator, fmt: Format
     """Small multiples of 1/4, and W1 = b1 = 0 where a sigmoid follows: y_hat is exact in every format."""
     for name, array in arrays.items():
         arrays[name] = np.round(np.clip(array, -2, 2) * 4) / 4
-    if model.name == "two_layer_nonlinear":
+    if not model.is_linear:
         arrays["W1"], arrays["b1"] = 0 * arrays["W1"], 0 * arrays["b1"]
     arrays["y"] = _output(model, arrays)
 
@@ -123,7 +123,7 @@ def _poison(name: str, value: float) -> Make:
 
 REGIMES = {
     "normal": Regime(normal),
-    "saturated": Regime(_changed(_saturate), lambda model: model.name == "two_layer_nonlinear"),
+    "saturated": Regime(_changed(_saturate), lambda model: not model.is_linear),
     "residual1e-2": Regime(_near_optimum(1e-2)),
     "residual1e-6": Regime(_near_optimum(1e-6)),
     "residual1e-12": Regime(_near_optimum(1e-12)),

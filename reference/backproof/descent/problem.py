@@ -12,8 +12,6 @@ from backproof.descent.data import Data, digest
 from backproof.descent.parameters import draw, largest_curvature
 from backproof.models.model import Arrays, Model
 
-REGRESSIONS = ("univariate", "multivariate")
-
 
 @dataclass(frozen=True)
 class Point:
@@ -69,7 +67,7 @@ def arrays(model: Model, data: Data) -> dict[str, Any]:
 
 def largest_stable_rate(model: Model, data: Data) -> float | None:
     """2 / lambda_max of the Hessian, beyond which descent diverges; known for the regressions: quadratic losses."""
-    return 2 / float(least_squares.curvatures(data.X)[-1]) if model.name in REGRESSIONS else None
+    return 2 / float(least_squares.curvatures(data.X)[-1]) if model.is_regression else None
 
 
 def good_rate(model: Model, data: Data, params: Arrays) -> float:

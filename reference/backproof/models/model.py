@@ -29,24 +29,32 @@ class Model:
     params: tuple[str, ...]
     loss: Callable[..., Any]
     gradients: Callable[..., dict[str, Any]]
+    # What is known of the four models alone:
     title: str = ""  # its name in words
-    is_linear: bool = False  # its output is known to be an affine function of each example
+    summary: str = ""  # its output and loss, as formulas
+    is_linear: bool = False  # its output is an affine function of an example
 
     @classmethod
-    def from_module(cls, module: ModuleType, is_linear: bool) -> "Model":
-        """The model of one of the files beside this one; its docstring begins with its title."""
-        name, title = module.__name__.rpartition(".")[2], (module.__doc__ or "").partition(":")[0]
-        return cls(name, module.shapes, tuple(module.params), module.loss, module.gradients, title, is_linear)
+    def from_module(cls, module: ModuleType, is_linear: bool = False) -> "Model":
+        """The model of one of the files beside this one, whose docstring begins with its title and summary."""
+        name, params = module.__name__.rpartition(".")[2], tuple(module.params)
+        title, _, summary = (module.__doc__ or "").partition("\n")[0].rstrip(".").partition(": ")
+        return cls(name, module.shapes, params, module.loss, module.gradients, title, summary, is_linear)
 
     @property
     def is_network(self) -> bool:
-        """Whether there is a hidden layer between its inputs and its output."""
+        """Whether a hidden layer stands between its inputs and its output."""
         return "W1" in self.params
 
     @property
+    def is_regression(self) -> bool:
+        """Whether its output is an affine function of its parameters too, and its loss quadratic in them."""
+        return self.is_linear and not self.is_network
+
+    @property
     def has_one_feature(self) -> bool:
-        """Whether an example is one number, and its weight a scalar."""
-        return "x" in self.shapes
+        """Whether an example of one of the four models is a number `x`; it is a column of `X` otherwise."""
+        return "x" in self.data
 
     @property
     def data(self) -> tuple[str, ...]:

@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from backproof.models import sigmoid
+from backproof.models import MODELS, sigmoid
 from backproof.mutants.steps import Gradients, Steps
 
 Mutant = Callable[[Steps], Gradients]
 
-ALL = ("univariate", "multivariate", "two_layer_linear", "two_layer_nonlinear")
-REGRESSIONS, NETWORKS, SIGMOID = ALL[:2], ALL[2:], ALL[3:]
+ALL = tuple(MODELS)
+REGRESSIONS = tuple(model.name for model in MODELS.values() if model.is_regression)
+NETWORKS = tuple(model.name for model in MODELS.values() if model.is_network)
+SIGMOID = tuple(model.name for model in MODELS.values() if not model.is_linear)
+UNIVARIATE = tuple(model.name for model in MODELS.values() if model.has_one_feature)
+MATRICES = tuple(model.name for model in MODELS.values() if not model.has_one_feature)
 
 CATALOGUE: dict[str, tuple[Mutant, tuple[str, ...]]] = {}
 
@@ -53,7 +57,7 @@ _scaled(lambda s: -1, ALL, "sign")
 _scaled(lambda s: 0, ALL, "zero")
 _scaled(lambda s: s.m / (s.m - 1) if s.m > 1 else 2, ALL, "mean-over-m-1")
 _scaled(lambda s: 1 / s.A.shape[0], NETWORKS, "mean-over-k")
-_scaled(lambda s: 1 / s.X.shape[0], ("multivariate", *NETWORKS), "mean-over-n")
+_scaled(lambda s: 1 / s.X.shape[0], MATRICES, "mean-over-n")
 
 # dy_hat wrong, and all that follows from it.
 _dy_hat(lambda s: 2 * s.y_hat / s.m, ALL, "target-forgotten")
@@ -177,18 +181,18 @@ def A_for_X_in_dW1(s: Steps) -> Gradients:  # noqa: N802
     return {"W1": s.chain() @ s.A.T}
 
 
-@mutant("multivariate", *NETWORKS)
+@mutant(*MATRICES)
 def features_reversed(s: Steps) -> Gradients:
     name = "W1" if s.two_layers else "w"
     return {name: s.backward()[name][:, ::-1]}
 
 
-@mutant("multivariate", *NETWORKS)
+@mutant(*MATRICES)
 def transposed(s: Steps) -> Gradients:
     return {name: g.T for name, g in s.backward().items()}
 
 
-@mutant("multivariate", *NETWORKS)
+@mutant(*MATRICES)
 def X_not_transposed(s: Steps) -> Gradients:  # noqa: N802
     """X for X^T, where the shapes allow it."""
     n, m = s.X.shape
@@ -196,12 +200,12 @@ def X_not_transposed(s: Steps) -> Gradients:  # noqa: N802
     return {name: left @ s.X} if n == m else {name: left @ s.X.T.reshape(n, m).T}
 
 
-@mutant("univariate")
+@mutant(*UNIVARIATE)
 def product_of_sums(s: Steps) -> Gradients:
     return {"w": s.dy_hat.sum() * s.X.sum() / s.m}
 
 
-@mutant("univariate")
+@mutant(*UNIVARIATE)
 def w_not_reduced(s: Steps) -> Gradients:
     return {"w": s.dy_hat * s.X}
 

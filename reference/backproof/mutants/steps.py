@@ -19,13 +19,13 @@ class Steps:
         self.model, self.params, self.data = model, dict(params), dict(data)
         self.y, self.m = data["y"], data["y"].shape[1]
         self.X = data.get("X", data.get("x"))
-        self.two_layers, self.nonlinear = "W1" in params, model.name == "two_layer_nonlinear"
+        self.two_layers, self.nonlinear = model.is_network, not model.is_linear
         if self.two_layers:
             self.Z = params["W1"] @ self.X + params["b1"]
             self.A = sigmoid(self.Z) if self.nonlinear else self.Z
             self.y_hat = params["w2"] @ self.A + params["b2"]
         else:
-            self.y_hat = (params["w"] * self.X if model.name == "univariate" else params["w"] @ self.X) + params["b"]
+            self.y_hat = (params["w"] * self.X if model.has_one_feature else params["w"] @ self.X) + params["b"]
         self.dy_hat = 2 * (self.y_hat - self.y) / self.m
 
     def at(self, params: Mapping[str, Array] | None = None, data: Mapping[str, Array] | None = None) -> "Steps":
@@ -40,8 +40,8 @@ class Steps:
         """The gradients, with `dy_hat` or `dZ` as given."""
         dy_hat = self.dy_hat if dy_hat is None else dy_hat
         if not self.two_layers:
-            product = dy_hat * self.X if self.model.name == "univariate" else dy_hat @ self.X.T
-            return {"w": product.sum() if self.model.name == "univariate" else product, "b": dy_hat.sum()}
+            product = dy_hat * self.X if self.model.has_one_feature else dy_hat @ self.X.T
+            return {"w": product.sum() if self.model.has_one_feature else product, "b": dy_hat.sum()}
         dZ = self.chain(dy_hat=dy_hat) if dZ is None else dZ
         return {
             "W1": dZ @ self.X.T,

@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backproof.models import Model, sigmoid
+from backproof.models import MODELS, Model, sigmoid
 from backproof.proofs import algebra, curvature, lemma_words
 from backproof.proofs.claims import Claim
 
-ALL = ("univariate", "multivariate", "two_layer_linear", "two_layer_nonlinear")
-REGRESSIONS, LINEAR, NETWORKS = ALL[:2], ALL[:3], ALL[2:]
+ALL = tuple(MODELS)
+REGRESSIONS = tuple(model.name for model in MODELS.values() if model.is_regression)
+LINEAR = tuple(model.name for model in MODELS.values() if model.is_linear)
+NETWORKS = tuple(model.name for model in MODELS.values() if model.is_network)
 
 
 @dataclass(frozen=True)

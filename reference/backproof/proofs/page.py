@@ -76,7 +76,7 @@ def page(chapters: Sequence[Chapter], lemmas: Sequence[Lemma]) -> list[Block]:
 
 def _chapter(chapter: Chapter) -> Iterator[Block]:
     model, derivation = chapter.model, chapter.derivation
-    yield Heading(2, words.TITLES.get(model.name, model.name))
+    yield Heading(2, model.title or model.name)
     yield Paragraph(f"In the code: `backproof/models/{model.name}.py`. The arrays:")
     rows = [(f"${LATEX.name(name)}$", words.ARRAYS[name], _axes(model, name)) for name in model.shapes]
     yield Table(("array", "what it is", "shape"), tuple(rows))

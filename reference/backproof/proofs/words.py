@@ -1,12 +1,5 @@
 """The prose of the page of derivations that is the same for every model."""
 
-TITLES = {
-    "univariate": "Univariate regression",
-    "multivariate": "Multivariate regression",
-    "two_layer_linear": "Two-layer linear network",
-    "two_layer_nonlinear": "Two-layer nonlinear network",
-}
-
 ARRAYS = {
     "x": "the inputs, one example a column",
     "X": "the inputs, one example a column",

@@ -9,7 +9,7 @@ import numpy as np
 
 from backproof.core.errors import InputError
 from backproof.descent.parameters import draw, largest_curvature
-from backproof.descent.problem import REGRESSIONS, Problem
+from backproof.descent.problem import Problem
 from backproof.descent.ranks.session import Member, share
 from backproof.descent.streaming.columns import Columns, Floats
 from backproof.descent.streaming.sources import Source
@@ -66,7 +66,7 @@ def prepare(
     X, y = source.X.scaled(found.mean[:-1], scale[:-1]), source.y.scaled(found.mean[-1:], scale[-1:])
     correlations = np.where(constant | constant.T, 0.0, found.products / m / (scale * scale.T))
     start = draw(model, {"n": n, "m": m, "k": hidden}, np.random.default_rng(seed))
-    stable = 1 / max(1.0, float(np.linalg.eigvalsh(correlations[:-1, :-1])[-1])) if model.name in REGRESSIONS else None
+    stable = 1 / max(1.0, float(np.linalg.eigvalsh(correlations[:-1, :-1])[-1])) if model.is_regression else None
     name, sampled = "x" if "x" in model.shapes else "X", sample(X, y)
     rate = learning_rate
     if rate is None:
@@ -78,7 +78,7 @@ def prepare(
         model, source.name, {"n": n, "m": m, "k": hidden}, {name: X, "y": y}, start, rate, stable,
         fingerprint.hexdigest(),
     )  # fmt: skip
-    return problem, least_squares(correlations) if model.name != "two_layer_nonlinear" else None
+    return problem, least_squares(correlations) if model.is_linear else None
 
 
 def least_squares(correlations: Floats) -> float:

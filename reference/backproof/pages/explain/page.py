@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from backproof.descent import least_squares
-from backproof.descent.problem import REGRESSIONS
 from backproof.pages.explain.drawing import drawing
 from backproof.pages.explain.equations import BACKWARD, FORWARD, GRADIENT, LOSS, Equations
 from backproof.pages.explain.passes import DIGITS, Pass, Step
@@ -32,10 +30,9 @@ def page(shown: Pass) -> str:
     """The page, whole."""
     model = shown.model
     found = Equations.read(model)
-    title, _, summary = str(sys.modules[model.gradients.__module__].__doc__).splitlines()[0].partition(": ")
     shapes = {name: np.shape(array) for name, array in shown.arrays.items()}
     shapes |= {step.equation.target: np.shape(step.value) for step in shown.steps}
-    moves = _moves(shown) if model.name in REGRESSIONS else None
+    moves = _moves(shown) if model.is_regression else None
     return render(
         "explain.html.j2",
         {"explain": HERE / "assets" / "explain.js"},
@@ -47,8 +44,8 @@ def page(shown: Pass) -> str:
         folder=HERE / "templates",
         styles=[HERE / "assets" / "explain.css"],
         model=model.name,
-        title=title,
-        summary=summary.rstrip("."),
+        title=model.title,
+        summary=model.summary,
         sizes=", ".join(f"{letter} = {size}" for letter, size in shown.dims.items()),
         seed=shown.seed,
         drawing=drawing(model, found, shapes),

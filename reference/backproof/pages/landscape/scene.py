@@ -11,7 +11,7 @@ import numpy as np
 from backproof.descent import least_squares
 from backproof.descent.data import Data
 from backproof.descent.parameters import draw
-from backproof.descent.problem import REGRESSIONS, Descent, Problem
+from backproof.descent.problem import Descent, Problem
 from backproof.models.model import Arrays
 from backproof.pages.landscape.plane import Plane, plane
 from backproof.pages.landscape.rates import Trial
@@ -86,10 +86,10 @@ def _projected(there: Plane, path: Sequence[Arrays]) -> Floats:
 def _optimum(descent: Descent, data: Data) -> tuple[dict[str, Any] | None, float | None]:
     """The parameters where the loss is least, and that loss, by least squares. The linear network reaches that loss at
     many places; for the sigmoid network neither is known."""
-    if descent.model.name == "two_layer_nonlinear":
+    if not descent.model.is_linear:
         return None, None
     w, b, least = least_squares.fit(data.X, data.y)
-    if descent.model.name not in REGRESSIONS:
+    if not descent.model.is_regression:
         return None, least
     start = descent.path[0].params
     return {"w": w.reshape(np.shape(start["w"])), "b": np.asarray(b)}, least
