@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 from enum import StrEnum
 from types import ModuleType
 
+import numpy as np
 import pytest
 from tests.planted_series import Kept, Own
 
@@ -117,10 +118,17 @@ def described(**attributes):
     return describe("mine", type("Mine", (NumpyBackend,), attributes)())
 
 
+class Unprintable:
+    def __repr__(self):
+        raise ValueError("no words")
+
+
 SERIES_REFUSED = {
     "in a text": ("fast", r"series is 'fast', a text; write a tuple: \('fast',\)"),
     "none": ((), r"series is \(\); it must be a tuple of names or Series, one at least"),
     "no tuple": ({"fast"}, "series is {'fast'}; it must be a tuple of names or Series"),
+    "many lines": (np.array([["a"] * 99] * 99), r"series is array\(\[\['a', 'a', .{50,70}\.\.\.; it must be"),
+    "what cannot be printed": (Unprintable(), "series is of type Unprintable; it must be a tuple of names or Series"),
     "no names": ((1,), r"series is \(1,\); it must be a tuple of names or Series"),
     "a name twice": (("a", "b", "a"), "series has a twice"),
     "a name and a Series": (("a", Series("a", derivations="loss")), "series has a twice"),
@@ -131,8 +139,9 @@ SERIES_REFUSED = {
 @pytest.mark.parametrize("what", SERIES_REFUSED)
 def test_a_backends_series_are_names_or_records_each_once(what):
     series, said = SERIES_REFUSED[what]
-    with pytest.raises(InputError, match=f"backend mine: {said}"):
+    with pytest.raises(InputError, match=f"backend mine: {said}") as caught:
         described(series=series)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_series_changed_behind_its_back_is_refused_when_its_backend_is_loaded():
@@ -204,7 +213,7 @@ OLD_REFUSED = {
     ),
     "dtypes in a text": (dict(dtypes_of={"b": "float32"}), "in dtypes_of, .*: series b: dtypes is 'float32', a text"),
     "devices in a text": (dict(on={"b": "cuda"}), "in on, .*: series b: devices is 'cuda', a text"),
-    "no such series": (dict(only={"bb": ("univariate",)}), "in only, .*: there is no series bb; there are a, b"),
+    "no such series": (dict(only={"bb": ("univariate",)}), "in only, .*: there is no series 'bb'; there are a, b"),
     "no such series that is costly": (
         dict(costly=("bb",)),
         "in costly, .*: has 'bb'; there is no such series, only a, b",
@@ -220,7 +229,7 @@ OLD_REFUSED = {
     "no such precision": (dict(products={"b": "fp8"}), "in products, .*: series b: matmul_precision is 'fp8'"),
     "no reason": (dict(lacking={"b": True}), "in lacking, .*: series b: unavailable is True"),
     "derivations of both": (dict(derivations={"b": "both"}), "in derivations, .*: series b: derivations is 'both'"),
-    "derivations of another": (dict(derivations={"c": "loss"}), "in derivations, .*: there is no series c"),
+    "derivations of another": (dict(derivations={"c": "loss"}), "in derivations, .*: there is no series 'c'"),
 }
 
 

@@ -55,7 +55,7 @@ class Series:
         self._check("derivations", one_of(DERIVATIONS))
         self._check("unavailable", _reason)
         if not isinstance(self.slow_to_compile, bool):
-            raise self._error("slow_to_compile", f"is {self.slow_to_compile!r}; it must be True or False")
+            raise self._error("slow_to_compile", f"is {shown(self.slow_to_compile)}; it must be True or False")
         if self.algorithm is not None:
             self._keep_to(self.algorithm)
 
@@ -86,6 +86,15 @@ class Series:
         return InputError(f"series {self.name}: {field} {wrong}")
 
 
+def shown(value: Any) -> str:
+    """Whatever somebody wrote, on one line and of no great length."""
+    try:
+        line = " ".join(repr(value).split())
+    except Exception:
+        line = f"of type {type(value).__name__}"
+    return line if len(line) <= 80 else f"{line[:77]}..."
+
+
 def plain(text: Any) -> str:
     """A text as a str itself: a subclass of somebody's module could not be read by another process."""
     return str.__str__(text)
@@ -98,9 +107,9 @@ def names_of(kind: str, known: Any = None) -> Callable[[Any], tuple[str, ...]]:
         if isinstance(value, str):
             raise InputError(f"is {value!r}, a text; write a tuple of names: ({value!r},)")
         if not isinstance(value, tuple | list) or not all(isinstance(name, str) for name in value):
-            raise InputError(f"is {value!r}; it must be a tuple of names")
+            raise InputError(f"is {shown(value)}; it must be a tuple of names")
         if not value:
-            raise InputError(f"is {value!r}; it must be a tuple of names, one at least")
+            raise InputError(f"is {shown(value)}; it must be a tuple of names, one at least")
         names = tuple(plain(name) for name in value)
         for name in names:
             if known is not None and name not in known:
@@ -117,7 +126,7 @@ def one_of(known: Any) -> Callable[[Any], str]:
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in known:
-            raise InputError(f"is {value!r}; it must be one of {', '.join(known)}, or None")
+            raise InputError(f"is {shown(value)}; it must be one of {', '.join(known)}, or None")
         return plain(value)
 
     return check
@@ -126,7 +135,7 @@ def one_of(known: Any) -> Callable[[Any], str]:
 def series_name(name: Any) -> str:
     """A checked name: cells are written `backend:series`, and lists of cells have a space behind."""
     if not isinstance(name, str):
-        raise InputError(f"a series' name is {name!r}; it must be a text")
+        raise InputError(f"a series' name is {shown(name)}; it must be a text")
     if not name or not name.isprintable() or any(letter.isspace() or letter == ":" for letter in name):
         raise InputError(f"a series' name is {plain(name)!r}; it must be a word without spaces and colons")
     return plain(name)
@@ -134,5 +143,5 @@ def series_name(name: Any) -> str:
 
 def _reason(value: Any) -> str:
     if not isinstance(value, str) or not value.split():
-        raise InputError(f"is {value!r}; it must be a reason in words, or None")
+        raise InputError(f"is {shown(value)}; it must be a reason in words, or None")
     return " ".join(value.split())

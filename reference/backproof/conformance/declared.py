@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from backproof.core.errors import InputError
-from backproof.series import Series, names_of, plain
+from backproof.series import Series, names_of, plain, shown
 
 # By attribute of a backend, the field of `Series` that took its place. `costly` lists series; the others are mappings
 # from series. One that is there, empty or not, stands for the field of every series, as it did. Deprecated.
@@ -28,7 +28,7 @@ def declared_series(backend: Any) -> tuple[Series, ...]:
     if isinstance(given, str):
         raise InputError(f"series is {plain(given)!r}, a text; write a tuple: ({plain(given)!r},)")
     if not isinstance(given, tuple | list) or not given or not all(isinstance(one, str | Series) for one in given):
-        raise InputError(f"series is {given!r}; it must be a tuple of names or Series, one at least")
+        raise InputError(f"series is {shown(given)}; it must be a tuple of names or Series, one at least")
     records = {one.name: one for one in map(_checked, given)}
     if len(records) < len(given):
         names = [getattr(one, "name", one) for one in given]
@@ -57,7 +57,7 @@ def _stated(value: Any, attribute: str, series: Sequence[str]) -> dict[str, Any]
     if attribute == "costly":
         return dict.fromkeys(() if value in ((), []) else names_of("series", series)(value), True)
     if not isinstance(value, Mapping):
-        raise InputError(f"{value!r} is no mapping from series")
+        raise InputError(f"{shown(value)} is no mapping from series")
     if strangers := [name for name in value if name not in series]:
-        raise InputError(f"there is no series {strangers[0]}; there are {', '.join(series)}")
+        raise InputError(f"there is no series {shown(strangers[0])}; there are {', '.join(series)}")
     return dict(value)

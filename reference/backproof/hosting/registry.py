@@ -15,7 +15,7 @@ from backproof.core import digests
 from backproof.core.errors import InputError
 from backproof.hosting.protocol import Backend
 from backproof.rounding.formats import FORMATS
-from backproof.series import DEVICES, Series, names_of, plain
+from backproof.series import DEVICES, Series, names_of, plain, shown
 
 GROUP = "backproof.backends"
 MUTANTS = "mutants"  # our own wrong backend
@@ -135,7 +135,7 @@ def describe(spec: str, backend: Backend) -> Description:
     """The plain facts of a loaded backend. Raises InputError where they are not of the protocol's form."""
     name = backend.name
     if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
-        raise InputError(f"backend {spec}: its name is {name!r}; letters, digits, ., +, - and _ make a name")
+        raise InputError(f"backend {spec}: its name is {shown(name)}; letters, digits, ., +, - and _ make a name")
     if name in RESERVED and spec not in (MUTANTS, UNREGISTERED[MUTANTS]):
         raise InputError(f"backend {spec}: its name is {name!r}, which stands for {RESERVED[name]}; choose another")
     try:
