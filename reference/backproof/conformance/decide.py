@@ -107,9 +107,8 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
         if wrong := _wrong_keys(cell, answer, seconds):
             return wrong
     if problem.regime in TRAJECTORIES:
-        ends = _judge_all(
-            evaluations[0].tensors, _trajectory(problem, cell.algorithm, cell.matmul_precision), problem.dtype
-        )
+        expected_ends = _trajectory(problem, cell.algorithm, cell.matmul_precision)
+        ends = _judge_all(evaluations[0].tensors, expected_ends, problem.dtype)
         ends = weighed(problem, ends) if cell.by_hand else ends
         return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
     if problem.regime in RELATIONS:
