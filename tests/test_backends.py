@@ -19,7 +19,7 @@ BACKENDS = {module.backend.name: module.backend for module in MODULES}
 DESCRIBED = {name: describe(name, backend) for name, backend in BACKENDS.items()}
 SERIES = [(b, one) for b in BACKENDS.values() for one in DESCRIBED[b.name].series if DESCRIBED[b.name].runs(one, "cpu")]
 OFFERED = [(backend, dtype) for backend in BACKENDS.values() for dtype in backend.dtypes]
-TYPES = ("backproof.models.model", "backproof.series")  # the protocol's
+TYPES = ("backproof.models.model", "backproof.hosting.series")  # the protocol's
 NAMES = [f"{backend.name}-{dtype}" for backend, dtype in OFFERED]
 
 

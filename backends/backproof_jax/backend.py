@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from jax import Array
 
+from backproof.hosting.series import Series
 from backproof.models.model import Model
-from backproof.series import Series
 from backproof_jax.ranks import JaxRanks
 from backproof_jax.steps import Arrays, by_hand, loop, step, value_and_grad
 

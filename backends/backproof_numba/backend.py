@@ -6,8 +6,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from backproof.hosting.series import Series
 from backproof.models.model import Model
-from backproof.series import Series
 from backproof_numba.on_tiles import FUSED
 from backproof_numba.steps import steps as compiled_steps
 from backproof_numba.streaming import STREAMED

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from backproof.hosting.series import Series
 from backproof.models.model import Model
-from backproof.series import Series
 
 Arrays = Mapping[str, Any]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from backproof.hosting.series import Series
 from backproof.models.algorithms import ALGORITHMS
 from backproof.models.model import Model
-from backproof.series import Series
 from backproof_numpy.backend import Arrays, NumpyBackend
 from backproof_numpy.streaming import NumpyAlone
 from backproof_numpy.tiles import Tiles, descended

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backproof.hosting.series import Series
 from backproof.models.model import Model
-from backproof.series import Series
 from backproof_torch import steps as whole
 from backproof_torch.gpu import KERNELS, OnGPU
 from backproof_torch.gradients import Tensors, autograd, by_hand, functional

@@ -9,14 +9,14 @@ from backproof.models import MODELS, Model
 if TYPE_CHECKING:
     from backproof.derivation.check import check
     from backproof.derivation.testing import assert_derivation
-    from backproof.series import Series
+    from backproof.hosting.series import Series
 
 __version__ = "0.1.0"
 
 __all__ = ["MODELS", "InputError", "Model", "Series", "__version__", "assert_derivation", "check"]
 
 LATER = {
-    "Series": "backproof.series",
+    "Series": "backproof.hosting.series",
     "assert_derivation": "backproof.derivation.testing",
     "check": "backproof.derivation.check",
 }

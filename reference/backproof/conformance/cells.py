@@ -13,10 +13,10 @@ from backproof.conformance.relations import RELATIONS
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.user_model import UserModel, key
 from backproof.hosting.registry import Description
+from backproof.hosting.series import Series
 from backproof.models import MODELS
 from backproof.models.model import Dims, Model
 from backproof.rounding.formats import FORMATS
-from backproof.series import Series
 
 # Pairwise distinct, none 1: a transpose, a mean over the wrong axis or a sum for a mean cannot hide.
 DISTINCT = dict(n=3, m=7, k=5)

@@ -14,11 +14,11 @@ from backproof.conformance.user_model import UserModel
 from backproof.core import digests
 from backproof.core.errors import InputError
 from backproof.hosting.registry import MUTANTS, Description, registered
+from backproof.hosting.series import DEVICES
 from backproof.hosting.worker import Worker
 from backproof.models import MODELS
 from backproof.models.user_file import is_file, model_name
 from backproof.rounding.formats import FORMATS
-from backproof.series import DEVICES
 
 
 @dataclass(frozen=True)

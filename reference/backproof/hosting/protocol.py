@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backproof.hosting.series import Series
 from backproof.models.model import Model
-from backproof.series import Series
 
 __all__ = ["Backend", "Ranks", "Series"]
 

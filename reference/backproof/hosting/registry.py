@@ -10,12 +10,12 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from backproof.conformance.declared import declared_series
 from backproof.core import digests
 from backproof.core.errors import InputError
+from backproof.hosting.declared import declared_series
 from backproof.hosting.protocol import Backend
+from backproof.hosting.series import DEVICES, Series, names_of, plain, shown
 from backproof.rounding.formats import FORMATS
-from backproof.series import DEVICES, Series, names_of, plain, shown
 
 GROUP = "backproof.backends"
 MUTANTS = "mutants"  # our own wrong backend

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 import backproof
+from backproof.hosting.series import Series
 from backproof.models.model import Model
 from backproof.mutants.catalogue import CATALOGUE
 from backproof.mutants.steps import Steps
-from backproof.series import Series
 
 Arrays = Mapping[str, Any]
 

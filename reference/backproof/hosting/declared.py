@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from backproof.core.errors import InputError
-from backproof.series import Series, names_of, plain, shown
+from backproof.hosting.series import Series, names_of, plain, shown
 
 # By attribute of a backend, the field of `Series` that took its place. `costly` lists series; the others are mappings
 # from series. One that is there, empty or not, stands for the field of every series, as it did. Deprecated.
