@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backproof.proofs import Equation, Lemma
     from backproof.proofs.page import Chapter
 
-COLOURS = {"PROVED": "green", "REFUTED": "red", "UNPROVED": "red", "WRONG": "red"}
+COLOURS = {"PROVED": "green", "REFUTED": "red", "NOT": "red", "WRONG": "red"}
 PLAIN = str.maketrans(
     {"∂": "D", "Σ": "sum", "δ": "delta", "σ": "sigma", "²": "^2", "∇": "grad ", "η": "eta ", "λ": "lambda "}  # noqa: RUF001
 )

@@ -6,8 +6,9 @@ from typing import Any
 
 from backproof.models.model import Model
 from backproof.proofs.claims import Claim, column, columns, equal, row, run_lines, summed
+from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.notation import LATEX
-from backproof.proofs.tensors import DIMS, Namespace, Tensor, index, inputs
+from backproof.proofs.tensors import DIMS, Tensor, index
 
 
 def tiles(model: Model) -> list[Claim]:
@@ -53,7 +54,8 @@ def row_scaling(model: Model) -> list[Claim]:
 
 def moments(model: Model) -> list[Claim]:
     """Loss and gradients of a linear model, from XX^T, Xy^T, X1, yy^T, y1 and m alone."""
-    lines, m = run_lines(model, inputs(model)), DIMS["m"]
+    lines = run_lines(model, inputs(model))
+    m = lines["m"]
     v, c = _product(lines)
     X, y = lines["X" if "X" in lines else "x"], lines["y"]
     XX, Xy, X1, yy, y1 = X @ X.T, X @ y.T, X.sum(axis=1, keepdims=True), (y @ y.T).sum(), y.sum()

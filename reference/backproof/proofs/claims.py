@@ -9,10 +9,11 @@ from typing import Any
 from sympy import Expr, Sum, Symbol
 
 from backproof.models.model import Model
+from backproof.proofs.namespace import Namespace
 from backproof.proofs.notation import Formula
 from backproof.proofs.source import read
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, ONE, Namespace, Shape, Tensor, index
+from backproof.proofs.tensors import DIMS, ONE, Shape, Tensor, index, scalar
 
 LEFT, RIGHT = {"n": "q", "m": "r", "k": "p"}, {"n": "s", "m": "u", "k": "v"}  # free indices of the first, second axis
 
@@ -29,16 +30,16 @@ class Claim:
 def equal(latex: str, text: str, left: Any, right: Any) -> Claim:
     """Claim that two tensors (or expressions) are one: the same shape, and no difference at any index."""
     left, right = _tensor(left), _tensor(right)
-    if left.shape != right.shape:
-        return Claim(Formula(latex, text), False, left.shape)
-    letters = [letter.get(str(size), f"u{letter}") for letter, size in zip((LEFT, RIGHT), left.shape, strict=False)]
-    free = {index(letter): size for letter, size in zip(letters, left.shape, strict=True)}
+    if left.dims != right.dims:
+        return Claim(Formula(latex, text), False, left.dims)
+    letters = [letter.get(str(size), f"u{letter}") for letter, size in zip((LEFT, RIGHT), left.dims, strict=False)]
+    free = {index(letter): size for letter, size in zip(letters, left.dims, strict=True)}
     difference = simplified(left.entry(*free) - right.entry(*free), free)
-    return Claim(Formula(latex, text), difference == 0, left.shape)
+    return Claim(Formula(latex, text), difference == 0, left.dims)
 
 
 def _tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else Tensor((), lambda: value)
+    return value if isinstance(value, Tensor) else scalar(value)
 
 
 def run_lines(model: Model, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -49,7 +50,7 @@ def run_lines(model: Model, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
     source = read(model)
     if source is None:
         raise ValueError(f"{model.name}: there is no forward and backward to read")
-    names: dict[str, Any] = {**arrays, "xp": Namespace, "m": DIMS["m"]}
+    names: dict[str, Any] = {**arrays, "xp": Namespace, "m": scalar(DIMS["m"])}
     for line in (*source.forward, *source.backward):
         names[line.target] = line.evaluate(names, source.scope)
     gradients = {f"d{name}": line.evaluate(names, source.scope) for name, line in source.gradients.items()}
@@ -59,7 +60,7 @@ def run_lines(model: Model, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def columns(model: Model, arrays: Mapping[str, Tensor], size: Expr) -> dict[str, Tensor]:
     """The arrays with `size` examples in place of m; the data are any columns."""
     return {
-        name: Tensor(tuple(size if s == DIMS["m"] else s for s in tensor.shape), tensor.entry)
+        name: Tensor(tuple(size if s == DIMS["m"] else s for s in tensor.dims), tensor.entry)
         if name in model.data
         else tensor
         for name, tensor in arrays.items()
@@ -70,16 +71,16 @@ def column(model: Model, arrays: Mapping[str, Tensor], j: Symbol) -> dict[str, T
     """The arrays with example `j` alone."""
 
     def at(tensor: Tensor) -> Tensor:
-        return Tensor((*tensor.shape[:-1], ONE), lambda *to: tensor.entry(*to[:-1], j))
+        return Tensor((*tensor.dims[:-1], ONE), lambda *to: tensor.entry(*to[:-1], j))
 
     return {name: at(tensor) if name in model.data else tensor for name, tensor in arrays.items()}
 
 
 def summed(tensor: Tensor, j: Symbol, size: Expr) -> Tensor:
     """The sum over j = 1 .. size."""
-    return Tensor(tensor.shape, lambda *to: Sum(tensor.entry(*to), (j, 1, size)))
+    return Tensor(tensor.dims, lambda *to: Sum(tensor.entry(*to), (j, 1, size)))
 
 
 def row(tensor: Tensor) -> Tensor:
     """A scalar as a row of one entry, for a univariate model to be read as the multivariate one of n = 1."""
-    return tensor if tensor.shape else Tensor((ONE, ONE), lambda *_: tensor.entry())
+    return tensor if tensor.dims else Tensor((ONE, ONE), lambda *_: tensor.entry())

@@ -40,18 +40,19 @@ def _equation(equation: Equation, derived: set[str]) -> Iterator[str]:
 
 
 def _verdict(equation: Equation) -> Iterator[str]:
-    for name, link in equation.links.items():
-        if not link.holds and link.detail:
-            yield from _labelled(name, link.detail)
+    took = f"({equation.seconds:.2f} s)"
     if equation.counterexample is not None:
+        for name, link in equation.links.items():
+            if not link.holds and link.detail:
+                yield from _labelled(name, link.detail)
         yield from _labelled("REFUTED", f"in {equation.seconds:.2f} s, by a counterexample:")
         yield from _counterexample(equation.counterexample)
     elif equation.proved:
-        how = "for all shapes; the code on symbols; the specification in exact numbers"
-        yield from _labelled("PROVED", f"{how} ({equation.seconds:.2f} s)")
+        yield from _labelled("provided", ", ".join(each.text for each in equation.provisos))
+        how = "for all shapes; the code on numbers; the specification in exact numbers"
+        yield from _labelled("PROVED", f"{how} {took}")
     else:
-        failed = ", ".join(name for name, link in equation.links.items() if not link.holds)
-        yield from _labelled("UNPROVED", f"{failed or 'a step'} failed, no counterexample ({equation.seconds:.2f} s)")
+        yield from _labelled("NOT PROVED", f"{equation.reason} {took}")
 
 
 def _counterexample(found: Counterexample) -> Iterator[str]:
@@ -70,7 +71,9 @@ def lemma_in_text(lemma: Lemma) -> Iterator[str]:
     for model, claims in lemma.claims.items():
         for claim in claims:
             if not claim.holds:
-                yield from _labelled("UNPROVED", f"{model}: {claim.formula.text}")
+                yield from _labelled("NOT PROVED", f"{model}: {claim.formula.text}")
+    for model, reason in lemma.unread.items():
+        yield from _labelled("NOT PROVED", f"{model}: {reason}")
     if lemma.proved:
         count = sum(len(claims) for claims in lemma.claims.values())
         yield from _labelled("PROVED", f"{count} claims, for all shapes ({lemma.seconds:.2f} s)")

@@ -9,21 +9,23 @@ from sympy import Abs, Integer, Interval, Matrix, S, Symbol, diff, exp, expand, 
 
 from backproof.models.model import Model
 from backproof.proofs.claims import Claim, equal, row, run_lines
+from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.notation import Formula
-from backproof.proofs.tensors import DIMS, Namespace, Tensor, index, inputs
+from backproof.proofs.tensors import Tensor, index
 
 
 def hessian(model: Model) -> list[Claim]:
     """Of a regression: H = (2/m) [X X^T, X 1; (X 1)^T, m], the same everywhere, and u H u^T >= 0."""
-    arrays, m = inputs(model), DIMS["m"]
+    arrays = inputs(model)
     lines, b = run_lines(model, arrays), arrays["b"].entry()
+    m = lines["m"]
     X = lines["X" if "X" in lines else "x"]
     XX, X1 = X @ X.T, X.sum(axis=1, keepdims=True)
     loss, w = model.loss(Namespace, **arrays).entry(), row(arrays["w"])
     q, s = index("q"), index("s")
     ww = diff(loss, w.entry(1, q), w.entry(1, s))
     wb = diff(loss, w.entry(1, q), b)
-    u, c = Tensor.named("u", arrays["w"].shape), Tensor.named("c", ())
+    u, c = Tensor.named("u", arrays["w"].dims), Tensor.named("c", ())
     moved = run_lines(model, {**arrays, "w": arrays["w"] + u, "b": arrays["b"] + c})
     u = row(u)
     Hw, Hb = 2 * (u @ XX + c * X1.T) / m, 2 * ((u @ X1).sum() + c * m) / m
@@ -31,13 +33,13 @@ def hessian(model: Model) -> list[Claim]:
         equal(
             r"\frac{\partial^2 L}{\partial w_q \partial w_s} = \frac{2}{m} (X X^T)_{qs}",
             "∂²L/∂w[q]∂w[s] = (2/m) (X @ X.T)[q,s]",
-            Tensor(XX.shape, lambda *to: ww.xreplace(dict(zip((q, s), to, strict=True)))),
+            Tensor(XX.dims, lambda *to: ww.xreplace(dict(zip((q, s), to, strict=True)))),
             2 * XX / m,
         ),
         equal(
             r"\frac{\partial^2 L}{\partial w_q \partial b} = \frac{2}{m} (X \mathbf 1)_q",
             "∂²L/∂w[q]∂b = (2/m) (X summed)[q]",
-            Tensor(X1.shape, lambda to, _: wb.xreplace({q: to})),
+            Tensor(X1.dims, lambda to, _: wb.xreplace({q: to})),
             2 * X1 / m,
         ),
         equal(r"\frac{\partial^2 L}{\partial b^2} = 2", "∂²L/∂b² = 2", diff(loss, b, 2), Integer(2)),

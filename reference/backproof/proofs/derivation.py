@@ -12,11 +12,16 @@ from dataclasses import dataclass
 
 from backproof.models.model import Model
 from backproof.proofs.display import lettered, numbered, summed_indices
-from backproof.proofs.links import FAILURES
+from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.notation import Formula, both
+from backproof.proofs.refusals import Unread
 from backproof.proofs.source import Source, read
 from backproof.proofs.steps import Derivative, Writer
-from backproof.proofs.tensors import Namespace, Tensor, inputs
+from backproof.proofs.tensors import Tensor
+from backproof.proofs.trace import trace
+
+UNWRITTEN = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+"""What the steps meet in code that is read, but is not laid out in lines as the steps need it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Derivation:
 
     @property
     def scalars(self) -> list[str]:
-        return [name for name, tensor in self.tensors.items() if tensor.shape == ()]
+        return [name for name, tensor in self.tensors.items() if tensor.dims == ()]
 
     def path(self, parameter: str) -> list[Derivative]:
         """The derivatives from the output back to this parameter."""
@@ -43,10 +48,11 @@ class Derivation:
 
 def derive(model: Model) -> Derivation | None:
     """The derivation of every gradient of the model, or None where its source cannot be read as equations."""
-    source = read(model)
     try:
+        trace(model)
+        source = read(model)
         return None if source is None else _derive(model, source)
-    except FAILURES:
+    except (Unread, *UNWRITTEN):
         return None
 
 
@@ -56,7 +62,7 @@ def _derive(model: Model, source: Source) -> Derivation:
     lines: dict[str, Tensor] = {}  # each line of the forward, in terms of the variables before it
     for line in source.forward:
         lines[line.target] = line.evaluate({**tensors, "xp": Namespace}, source.scope)
-        tensors[line.target] = Tensor.named(line.target, lines[line.target].shape)
+        tensors[line.target] = Tensor.named(line.target, lines[line.target].dims)
         entries[line.target] = _entry_of(line.target, lines[line.target])
     loss = model.loss(Namespace, **inputs(model), tap=lambda name, _: tensors[name]).entry()
     entries["L"] = both(lambda n: f"L = {n.expression(lettered(loss))}")
@@ -66,6 +72,6 @@ def _derive(model: Model, source: Source) -> Derivation:
 
 
 def _entry_of(name: str, line: Tensor) -> Formula:
-    indices = summed_indices(line.shape)
+    indices = summed_indices(line.dims)
     written = lettered(line.entry(*indices))
     return both(lambda n: f"{n.entry(name, numbered(indices))} = {n.expression(written)}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.models import MODELS, Model, sigmoid
 from backproof.proofs import algebra, curvature, lemma_words
 from backproof.proofs.claims import Claim
+from backproof.proofs.refusals import Unread
+from backproof.proofs.trace import trace
 
 ALL = tuple(MODELS)
 REGRESSIONS = tuple(model.name for model in MODELS.values() if model.is_regression)
@@ -38,16 +40,18 @@ class Lemma:
     text: Text
     claims: Mapping[str, tuple[Claim, ...]]
     seconds: float
+    unread: Mapping[str, str] = field(default_factory=dict)  # by model: why its code gives no claims
 
     @property
     def proved(self) -> bool:
-        return all(claim.holds for claims in self.claims.values() for claim in claims)
+        return not self.unread and all(claim.holds for claims in self.claims.values() for claim in claims)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "name": self.text.name,
             "statement": self.text.statement,
             "proved": self.proved,
+            "reason": "; ".join(f"{model}: {reason}" for model, reason in self.unread.items()) or None,
             "seconds": self.seconds,
             "claims": [
                 {"model": model, "statement": claim.formula.text, "proved": claim.holds}
@@ -66,8 +70,17 @@ def prove_lemmas(models: Collection[Model]) -> Iterator[Lemma]:
     """The lemmas about these models, proved one by one."""
     for text in lemmas_about(models):
         started = time.perf_counter()
-        claims = {model.name: tuple(text.build(model)) for model in models if model.name in text.models}
-        yield Lemma(text, claims, round(time.perf_counter() - started, 3))
+        claims, unread = {}, {}
+        for model in models:
+            if model.name in text.models:
+                try:
+                    trace(model)
+                    claims[model.name] = tuple(text.build(model))
+                except Unread as reason:
+                    unread[model.name] = str(reason)
+                except Exception as error:  # the code is read, but it has not the lines that the lemma speaks of
+                    unread[model.name] = f"{type(error).__name__}: {error}"
+        yield Lemma(text, claims, round(time.perf_counter() - started, 3), unread)
 
 
 TEXTS = (

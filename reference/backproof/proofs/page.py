@@ -90,7 +90,7 @@ def _passes(model: Model, derivation: Derivation) -> Iterator[Block]:
     yield Heading(3, "Forward")
     yield Paragraph("Line by line, as a whole and entry by entry:")
     for line in derivation.source.forward:
-        shape = _shape(derivation.tensors[line.target].shape)
+        shape = _shape(derivation.tensors[line.target].dims)
         yield Display(f"{LATEX.name(line.target)} = {line.formula(derivation.scalars).latex}", shape)
         yield Display(derivation.entries[line.target].latex, shape)
     yield Paragraph("The loss is the mean of the squared errors:")
@@ -125,11 +125,13 @@ def _derivative(model: Model, derivative: Derivative) -> Iterator[Block]:
 def _lemma(lemma: Lemma) -> Iterator[Block]:
     yield Heading(3, lemma.text.title)
     yield Paragraph(lemma.text.before)
-    for claim in lemma.claims.get(lemma.text.shown, next(iter(lemma.claims.values()))):
+    for claim in lemma.claims.get(lemma.text.shown, next(iter(lemma.claims.values()), ())):
         yield Display(claim.formula.latex, "" if claim.shape is None else _shape(claim.shape))
         if not claim.holds:
             yield Paragraph("This claim was not proved.")
     yield Paragraph(lemma.text.after)
+    if lemma.unread:
+        yield Paragraph("Not proved: " + ", ".join(_code(f"{name}: {why}") for name, why in lemma.unread.items()))
     yield Paragraph("Verified for all shapes, by the code of: " + ", ".join(f"`{name}`" for name in lemma.claims) + ".")
 
 
@@ -141,11 +143,20 @@ def _verdicts(equations: Sequence[Equation]) -> Iterator[Block]:
             f"`{each.model}`",
             f"`{each.parameter}`",
             *("holds" if each.links[link].holds else "fails" for link in LINKS),
+            ", ".join(f"${formula.latex}$" for formula in each.provisos),
             "proved" if each.proved else "refuted" if each.counterexample else "not proved",
         )
         for each in equations
     ]
-    yield Table(("model", "parameter", *LINKS, "verdict"), tuple(rows))
+    yield Table(("model", "parameter", *LINKS, "provided", "verdict"), tuple(rows))
+    for each in equations:
+        if each.reason is not None:
+            yield Paragraph(f"`{each.model}`, `{each.parameter}`: not proved. {_code(each.reason)}")
+
+
+def _code(text: str) -> str:
+    """Text that may hold anything, as code."""
+    return f"`{text.translate({ord('`'): chr(39), ord('$'): chr(39)}).encode('ascii', 'replace').decode()}`"
 
 
 def _axes(model: Model, name: str) -> str:

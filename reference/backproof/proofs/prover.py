@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproof.models.model import Model
+from backproof.proofs.conditions import complaint, holds, stated
 from backproof.proofs.derivation import Derivation, derive
-from backproof.proofs.links import Link, for_all_shapes, on_symbols
+from backproof.proofs.links import Link, for_all_shapes, loss_for_all_shapes
+from backproof.proofs.notation import Formula
 from backproof.proofs.rationals import Counterexample, on_numbers
+from backproof.proofs.refusals import Unread
+from backproof.proofs.replay import replayed
 from backproof.proofs.steps import Derivative
+from backproof.proofs.tensors import Condition
+from backproof.proofs.trace import Trace, trace
 
 LINKS = {
     "all shapes": "for all n, m, k: the derivative of the loss minus the equation is 0",
-    "code": "the code, run on symbols, returns the derivatives of its own loss",
-    "specification": "the code, in exact numbers, agrees with the loss written out in loops",
+    "code": "the code, run on numbers, returns what its index form says",
+    "specification": "the loss is the specified one, and the code agrees with it in exact numbers",
 }
 
 
@@ -30,12 +36,32 @@ class Equation:
     statement: str
     path: tuple[Derivative, ...]  # from the output back to the parameter
     links: Mapping[str, Link]
+    conditions: frozenset[Condition]  # what its divisors and roots need
     counterexample: Counterexample | None
     seconds: float
+    unread: str | None = None  # why the code is not read
 
     @property
     def proved(self) -> bool:
-        return all(link.holds for link in self.links.values()) and all(each.holds for each in self.path)
+        return self.counterexample is None and self.reason is None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is neither proved nor refuted; None where it is."""
+        if self.unread or self.counterexample:
+            return self.unread
+        for name, link in self.links.items():
+            if not link.holds:
+                return f"{name}: {link.detail}"
+        for each in self.path:
+            if not each.holds:
+                return f"the line of the code for d{each.variable} is not what was derived"
+        return next((complaint(each) for each in sorted(self.conditions, key=str) if not holds(each)), None)
+
+    @property
+    def provisos(self) -> list[Formula]:
+        """The side conditions, each once."""
+        return stated(self.conditions)
 
     def as_json(self) -> dict[str, Any]:
         counterexample = self.counterexample
@@ -46,6 +72,8 @@ class Equation:
             "statement": self.statement,
             "proved": self.proved,
             "counterexample": None if counterexample is None else dict(vars(counterexample)),
+            "reason": self.reason,
+            "conditions": [each.text for each in self.provisos],
             "seconds": self.seconds,
             "links": {name: {"holds": link.holds, "detail": link.detail} for name, link in self.links.items()},
             "steps": [
@@ -62,26 +90,57 @@ def prove(model: Model, derivation: Derivation | None = None) -> Iterator[Equati
     `derivation` is `derive(model)`, where the caller has it already.
     """
     derivation = derivation or derive(model)
+    try:
+        traced = trace(model)
+    except Unread as unread:
+        for name in model.params:
+            yield _unread(model, name, derivation, str(unread))
+        return
+    code = replayed(traced)
     for name in model.params:
-        yield prove_equation(model, name, derivation)
+        yield prove_equation(traced, name, derivation, code[name])
 
 
-def prove_equation(model: Model, name: str, derivation: Derivation | None) -> Equation:
-    """The proof of the gradient of parameter `name`; a derivation that is None has no steps to verify."""
+def prove_equation(traced: Trace, name: str, derivation: Derivation | None, code: Link) -> Equation:
+    """The proof of the gradient of parameter `name`, whose second link is `code`.
+
+    A derivation that is None has no steps to verify.
+    """
     started = time.perf_counter()
-    numbers, counterexample = on_numbers(model, name)
-    links = {"all shapes": for_all_shapes(model, name), "code": on_symbols(model, name), "specification": numbers}
-    path = derivation.path(name) if derivation else []
+    model = traced.model
+    numbers, counterexample = on_numbers(traced, name)
+    specified = loss_for_all_shapes(traced)
+    links = {
+        "all shapes": for_all_shapes(traced, name),
+        "code": code,
+        "specification": numbers if specified.holds else Link(False, specified.detail),
+    }
+    try:
+        conditions = traced.conditions(name)
+    except Unread:
+        conditions = frozenset()
     return Equation(
         model.name,
         name,
-        f"({', '.join(model.shapes[name].split())})",
+        _axes(model, name),
         _statement(name, derivation),
-        tuple(path),
+        tuple(derivation.path(name)) if derivation else (),
         links,
+        conditions,
         counterexample,
         round(time.perf_counter() - started, 3),
     )
+
+
+def _unread(model: Model, name: str, derivation: Derivation | None, reason: str) -> Equation:
+    links = {link: Link(False) for link in LINKS}
+    return Equation(
+        model.name, name, _axes(model, name), _statement(name, derivation), (), links, frozenset(), None, 0.0, reason
+    )
+
+
+def _axes(model: Model, name: str) -> str:
+    return f"({', '.join(model.shapes[name].split())})"
 
 
 def _statement(name: str, derivation: Derivation | None) -> str:

@@ -19,6 +19,7 @@ PREAMBLE = r"""\documentclass{article}
 
 SECTIONS = {1: r"\section*", 2: r"\section", 3: r"\subsection", 4: r"\subsubsection*"}
 ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#"}
+IN_CODE = {**ESCAPES, "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "^": r"\^{}", "~": r"\~{}"}
 
 
 def markdown(blocks: Sequence[Block]) -> str:
@@ -71,5 +72,6 @@ def _prose(text: str) -> str:
 
 
 def _code_or_words(part: str) -> str:
-    escaped = "".join(ESCAPES.get(c, c) for c in part.strip("`"))
-    return rf"\texttt{{{escaped}}}" if part.startswith("`") else escaped
+    if part.startswith("`"):
+        return rf"\texttt{{{''.join(IN_CODE.get(c, c) for c in part.strip('`'))}}}"
+    return "".join(ESCAPES.get(c, c) for c in part)

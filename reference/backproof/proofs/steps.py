@@ -9,11 +9,10 @@ from sympy import Expr, Indexed, KroneckerDelta, Sum, Symbol, diff
 
 from backproof.proofs import reasons
 from backproof.proofs.display import equation, kept_indices, numbered, summed_indices
-from backproof.proofs.links import FAILURES
 from backproof.proofs.notation import Formula, Notation, both
 from backproof.proofs.source import Line, Source
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, Shape, Tensor, sigma
+from backproof.proofs.tensors import DIMS, Shape, Tensor, scalar, sigma
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class Writer:
 
     def derivative(self, name: str) -> Derivative:
         tensor = self.tensors[name]
-        at = kept_indices(tensor.shape)
-        free = {i: size for i, size in zip(at, tensor.shape, strict=True) if i != 1}
+        at = kept_indices(tensor.dims)
+        free = {i: size for i, size in zip(at, tensor.dims, strict=True) if i != 1}
         users = [user for user, line in self._users(name)]
         steps, derived = self._through(name, users[0], at, free) if users else self._output(name, at, free)
         line = self.source.gradients.get(name) or next(
@@ -63,8 +62,8 @@ class Writer:
         )
         if line is not None:
             steps.append(self._matrix_form(name, line, derived, at, free))
-        entry = Tensor(tensor.shape, lambda *to: derived.xreplace(dict(zip(at, to, strict=True))))
-        self.written[name] = Derivative(name, tensor.shape, tuple(steps), line, entry)
+        entry = Tensor(tensor.dims, lambda *to: derived.xreplace(dict(zip(at, to, strict=True))))
+        self.written[name] = Derivative(name, tensor.dims, tuple(steps), line, entry)
         return self.written[name]
 
     def _users(self, name: str) -> list[tuple[str, Line]]:
@@ -79,14 +78,14 @@ class Writer:
         variable = self.tensors[name].entry(*at)
         raw = diff(self.loss, variable)
         derived = simplified(raw, free)
-        i, j = numbered(at)[-1], numbered(summed_indices(self.tensors[name].shape))[-1]
+        i, j = numbered(at)[-1], numbered(summed_indices(self.tensors[name].dims))[-1]
         left = both(lambda n: n.partial("L", n.expression(variable)))
-        first = Step("delta", reasons.error_at_output(name, i, j), equation(left, raw), self.tensors[name].shape)
+        first = Step("delta", reasons.error_at_output(name, i, j), equation(left, raw), self.tensors[name].dims)
         return [first, self._reduction(name, at, derived, [(j, i)])], derived
 
     def _through(self, name: str, user: str, at: list[Expr], free: Mapping[Symbol, Expr]) -> tuple[list[Step], Expr]:
-        variable, to = self.tensors[name].entry(*at), summed_indices(self.tensors[user].shape)
-        sizes = {i: size for i, size in zip(to, self.tensors[user].shape, strict=True) if i != 1}
+        variable, to = self.tensors[name].entry(*at), summed_indices(self.tensors[user].dims)
+        sizes = {i: size for i, size in zip(to, self.tensors[user].dims, strict=True) if i != 1}
         used = self.tensors[user].entry(*to)
         local = self._local(user, to, variable, {**free, **sizes})
         chained = Sum(self._gradient(user).entry(*to) * local, *((i, 1, size) for i, size in sizes.items()))
@@ -107,10 +106,10 @@ class Writer:
             else reasons.derivative(stated)
         )
         left = both(lambda n: n.partial(n.expression(used), n.expression(variable)))
-        shape = self.tensors[name].shape
+        shape = self.tensors[name].dims
         steps = [
             Step("chain rule", reasons.chain_rule(name, user, numbered(to)), both(chain), shape),
-            Step("derivative", why, equation(left, local), self.tensors[user].shape + shape),
+            Step("derivative", why, equation(left, local), self.tensors[user].dims + shape),
             self._reduction(name, at, derived, sorted(deltas)),
         ]
         return self._substituted(name, user, at, free, steps, derived)
@@ -122,10 +121,10 @@ class Writer:
         return local.xreplace({line: self.tensors[user].entry(*to)}) if isinstance(line, sigma) else local
 
     def _gradient(self, name: str) -> Tensor:
-        return Tensor.named(f"d{name}", self.tensors[name].shape)
+        return Tensor.named(f"d{name}", self.tensors[name].dims)
 
     def _reduction(self, name: str, at: list[Expr], derived: Expr, deltas: list[tuple[str, str]]) -> Step:
-        shape = self.tensors[name].shape
+        shape = self.tensors[name].dims
         return Step("reduction", reasons.reduction(deltas), equation(_gradient_entry(name, at), derived), shape)
 
     def _substituted(
@@ -140,21 +139,26 @@ class Writer:
         )
         put = simplified(put, free)
         why = both(lambda n: f"Put in {n.math(n.name(f'd{user}'))} from above:")
-        steps.append(Step("substitution", why, equation(_gradient_entry(name, at), put), self.tensors[name].shape))
+        steps.append(Step("substitution", why, equation(_gradient_entry(name, at), put), self.tensors[name].dims))
         return steps, put
 
     def _matrix_form(self, name: str, line: Line, derived: Expr, at: list[Expr], free: Mapping[Symbol, Expr]) -> Step:
         gradients = {f"d{known}": self._gradient(known) for known in self.written}
-        names = {**self.tensors, **gradients, "m": DIMS["m"]}
+        names = {**self.tensors, **gradients, "m": scalar(DIMS["m"])}
         try:
+            for helper in self.source.backward:
+                if helper is line:
+                    break
+                if helper.target not in names:  # such as residual = y_hat - y, which is the gradient of nothing
+                    names[helper.target] = helper.evaluate(names, self.source.scope)
             value = line.evaluate(names, self.source.scope)
-            fits = value.shape == self.tensors[name].shape
+            fits = value.dims == self.tensors[name].dims
             holds = fits and simplified(derived - value.entry(*at), free) == 0
-        except FAILURES:
+        except Exception:  # the line is the user's
             holds = False
-        formula = line.formula([each for each, tensor in self.tensors.items() if tensor.shape == ()])
+        formula = line.formula([each for each, tensor in self.tensors.items() if tensor.dims == ()])
         stated = both(lambda n: f"{n.name(f'd{name}')} = {n.partial('L', n.name(name))} = {n.pick(formula)}")
-        return Step("matrix form", reasons.matrix_form(line, numbered(at)), stated, self.tensors[name].shape, holds)
+        return Step("matrix form", reasons.matrix_form(line, numbered(at)), stated, self.tensors[name].dims, holds)
 
 
 def _gradient_entry(name: str, at: list[Expr]) -> Formula:

@@ -14,14 +14,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from itertools import permutations, product
+from math import factorial, prod
 from typing import Any
 
 from sympy import Add, Dummy, Expr, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, default_sort_key, sympify
 
 from backproof.proofs.tensors import sigma
 
+LARGEST = 20_000  # terms, or orders of indices: a larger product is not expanded
+
 Bounds = dict[Symbol, Expr]  # bound index: its size; it runs from 1
 Term = tuple[Expr, Bounds]  # a product without sums, and the indices it is summed over
+
+
+class TooLarge(Exception):
+    """The expression has too many terms to be decided in reasonable time."""
 
 
 def simplified(expression: Any, free: Mapping[Symbol, Expr] | None = None) -> Expr:
@@ -53,7 +60,7 @@ def _terms(expression: Expr) -> list[Term]:
     if isinstance(expression, Mul):
         return _multiplied([_terms(factor) for factor in expression.args])
     if isinstance(expression, Pow) and expression.exp.is_Integer and expression.exp > 1:
-        return _multiplied([_terms(expression.base) for _ in range(expression.exp)])
+        return _multiplied([_terms(expression.base) for _ in range(int(expression.exp))])
     if isinstance(expression, Sum):
         fresh, bounds = {}, {}
         for i, first, size in expression.limits:
@@ -66,6 +73,8 @@ def _terms(expression: Expr) -> list[Term]:
 
 
 def _multiplied(factors: list[list[Term]]) -> list[Term]:
+    if prod(map(len, factors)) > LARGEST:
+        raise TooLarge(f"a product of more than {LARGEST} terms")
     found = []
     for choice in product(*factors):
         bounds: Bounds = {}
@@ -82,8 +91,8 @@ def _collapsed(factors: Expr, bounds: Bounds, free: Mapping[Symbol, Expr]) -> Te
     while pending:
         pending = False
         for factor in Mul.make_args(factors):  # a delta inside a sigma is no factor
-            delta = factor.as_base_exp()[0]  # delta**2 = delta
-            if not isinstance(delta, KroneckerDelta):
+            delta, power = factor.as_base_exp()  # delta**2 = delta
+            if not (isinstance(delta, KroneckerDelta) and power.is_positive):
                 continue
             size = {i: bounds.get(i, free.get(i)) for i in delta.args}
             bound = next((i for i in delta.args if i in bounds and len(set(size.values())) == 1), None)
@@ -107,6 +116,8 @@ def _canonical(
         by_size[size].append(i)
     sizes = sorted(by_size, key=default_sort_key)
     names = {size: [_bound(depth, size, rank) for rank in range(len(by_size[size]))] for size in sizes}
+    if prod(factorial(len(each)) for each in by_size.values()) > LARGEST:
+        raise TooLarge(f"a term with more than {LARGEST} orders of its indices")
     candidates = []
     for orders in product(*(permutations(by_size[size]) for size in sizes)):
         renaming = {

@@ -1,20 +1,27 @@
 """Arrays of symbolic shape: an equation run on them is itself, in index notation, for every n, m and k.
 
-A `Tensor` knows its shape (SymPy expressions) and its entry at symbolic indices. Running the shipped
+A `Tensor` knows its sizes (SymPy expressions) and its entry at symbolic indices. Running the shipped
 functions on tensors turns `dZ @ X.T` into sum_j dZ[p, j] X[q, j]; nothing is written down a second time.
+It remembers how it was made, so that the same operations can be run by NumPy (`replay.py`), and what its
+divisors and roots need (`conditions.py`). To everything else (a comparison, a truth value, a loop over it)
+it has no answer, and its refusal is remembered (`refusals.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
-from sympy import Dummy, Expr, Function, IndexedBase, Integer, Sum, Symbol, prod, sympify
+import numpy as np
+from sympy import Dummy, Expr, Function, IndexedBase, Integer, Rational, Sum, Symbol, prod
 
-from backproof.models.model import Model
+from backproof.proofs.refusals import Refusing, current_line, refuse
 
 Shape = tuple[Expr, ...]
+Run = Callable[[Any], Any]  # of the replay, which gives the operands' values
 
 DIMS = {letter: Symbol(letter, integer=True, positive=True) for letter in "nmk"}
 ONE = Integer(1)
@@ -32,72 +39,180 @@ def index(name: str) -> Symbol:
     return Symbol(name, integer=True, positive=True)
 
 
-class Tensor:
+@dataclass(frozen=True)
+class Condition:
+    """`expression` must not be 0 (kind "divisor"), or must be positive ("root")."""
+
+    kind: str
+    expression: Expr
+    at: str  # " at line 7"
+
+
+def scalar(value: Expr) -> Tensor:
+    """An array of shape () that is this expression."""
+    return Tensor((), lambda: value)
+
+
+class Tensor(Refusing):
     """An array of symbolic shape. `entry(*indices)` has one index per axis; on an axis of size 1 it is ignored."""
 
-    __array_ufunc__ = None  # NumPy values on the left leave the operation to us
-
-    def __init__(self, shape: Shape, entry: Callable[..., Expr]) -> None:
-        self.shape, self.entry = shape, entry
+    def __init__(
+        self,
+        dims: Shape,
+        entry: Callable[..., Expr],
+        run: Run | None = None,
+        conditions: frozenset[Condition] = frozenset(),
+    ) -> None:
+        self.dims, self.entry, self.run, self.conditions = dims, entry, run, conditions
 
     @classmethod
-    def named(cls, name: str, shape: Shape) -> Tensor:
+    def named(cls, name: str, dims: Shape) -> Tensor:
         """The tensor whose entries are name[i, j]; axes of size 1 carry no index, and a scalar none at all."""
         base = IndexedBase(name)
 
         def entry(*indices: Expr) -> Expr:
-            kept = [i for i, size in zip(indices, shape, strict=True) if size != 1]
+            kept = [i for i, size in zip(indices, dims, strict=True) if size != 1]
             return base[tuple(kept)] if kept else Symbol(name)
 
-        return cls(shape, entry)
+        return cls(dims, entry, lambda replay: replay.arrays[name])
+
+    @property
+    def shape(self) -> tuple[Tensor, ...]:
+        """The sizes, as arrays of shape (): they can be computed with, and that is all."""
+        return tuple(
+            Tensor((), lambda size=size: size, lambda replay, axis=axis: replay.value(self).shape[axis])  # type: ignore[misc]
+            for axis, size in enumerate(self.dims)
+        )
+
+    @property
+    def size(self) -> Tensor:
+        return Tensor((), lambda: prod(self.dims), lambda replay: replay.value(self).size)
 
     @property
     def T(self) -> Tensor:  # noqa: N802 (as arrays call it)
-        return Tensor(self.shape[::-1], lambda *indices: self.entry(*indices[::-1]))
+        return Tensor(
+            self.dims[::-1],
+            lambda *indices: self.entry(*indices[::-1]),
+            lambda replay: replay.value(self).T,
+            self.conditions,
+        )
 
-    def sum(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        ndim = len(self.shape)
-        axes = set(range(ndim)) if axis is None else {range(ndim)[axis]}
-        kept = tuple(ONE if a in axes else s for a, s in enumerate(self.shape))
-        shape = kept if keepdims else tuple(s for a, s in enumerate(self.shape) if a not in axes)
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        axes = self._axes(axis, keepdims)
+        kept = tuple(ONE if a in axes else s for a, s in enumerate(self.dims))
+        dims = kept if keepdims else tuple(s for a, s in enumerate(self.dims) if a not in axes)
 
         def entry(*indices: Expr) -> Expr:
             rest = iter(indices)
-            full = [None if a in axes and not keepdims else next(rest) for a in range(ndim)]
-            return _total(lambda *over: self.entry(*_filled(full, axes, over)), [self.shape[a] for a in sorted(axes)])
+            full = [None if a in axes and not keepdims else next(rest) for a in range(len(self.dims))]
+            return _total(lambda *over: self.entry(*_filled(full, axes, over)), [self.dims[a] for a in sorted(axes)])
 
-        return Tensor(shape, entry)
+        def run(replay: Any) -> Any:
+            return np.sum(replay.value(self), axis=axis, keepdims=keepdims)
 
-    def __matmul__(self, other: Tensor) -> Tensor:
-        if len(self.shape) != 2 or len(other.shape) != 2 or self.shape[1] != other.shape[0]:
-            raise ValueError(f"matmul: shapes {self.shape} and {other.shape} do not fit (p, q) @ (q, r)")
-        return Tensor(
-            (self.shape[0], other.shape[1]),
-            lambda i, j: _total(lambda t: self.entry(i, t) * other.entry(t, j), [self.shape[1]]),
-        )
+        return Tensor(dims, entry, run, self.conditions)
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        count = prod(self.dims[a] for a in self._axes(axis, keepdims))
+        mean: Tensor = self.sum(axis, keepdims) / count
+        mean.run = lambda replay: np.mean(replay.value(self), axis=axis, keepdims=keepdims)
+        return mean
+
+    def _axes(self, axis: Any, keepdims: Any) -> set[int]:
+        """The axes that a sum runs over, counted from the first."""
+        listed = axis if type(axis) is tuple else range(len(self.dims)) if axis is None else (axis,)
+        if type(keepdims) is not bool or any(type(a) is not int for a in listed):
+            refuse("takes an axis that is not a number")
+        return {range(len(self.dims))[a] for a in listed}
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return _matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return _matmul(other, self)
 
     def __add__(self, other: Any) -> Tensor:
-        return _elementwise(lambda a, b: a + b, self, other)
+        return _elementwise(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _elementwise(operator.add, other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return _elementwise(lambda a, b: a - b, self, other)
+        return _elementwise(operator.sub, self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _elementwise(lambda a, b: b - a, self, other)
+        return _elementwise(operator.sub, other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return _elementwise(lambda a, b: a * b, self, other)
+        return _elementwise(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _elementwise(operator.mul, other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return _elementwise(lambda a, b: a / b, self, other)
+        return _elementwise(operator.truediv, self, other, needs("divisor", other))
 
-    def __pow__(self, exponent: int) -> Tensor:
-        return _elementwise(lambda a, b: a**b, self, exponent)
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _elementwise(operator.truediv, other, self, needs("divisor", self))
+
+    def __pow__(self, exponent: Any) -> Tensor:
+        if isinstance(exponent, Tensor):
+            refuse("raises to a power that is not a number")
+        power = exact(exponent)
+        conditions = needs("divisor", self) if power < 0 else frozenset()
+        conditions |= frozenset() if power.is_integer else needs("root", self)
+        return Tensor(
+            self.dims,
+            lambda *indices: self.entry(*indices) ** power,
+            lambda replay: replay.value(self) ** exponent,
+            self.conditions | conditions,
+        )
 
     def __neg__(self) -> Tensor:
-        return self * -1
+        return Tensor(
+            self.dims,
+            lambda *indices: -self.entry(*indices),
+            lambda replay: -replay.value(self),
+            self.conditions,
+        )
 
-    __radd__, __rmul__ = __add__, __mul__
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
+        if method == "__call__" and not options and ufunc in UFUNCS:
+            return UFUNCS[ufunc](*operands)
+        return refuse(f"calls np.{ufunc.__name__}")
+
+    def __array_function__(self, function: Any, types: Any, operands: Any, options: Any) -> Any:
+        if function in ARRAY_FUNCTIONS:
+            return ARRAY_FUNCTIONS[function](*operands, **options)
+        return refuse(f"calls np.{function.__name__}")
+
+
+def exact(value: Any) -> Expr:
+    """A number of the code as a rational: a float literal means its binary value. Refuses what is not a finite one."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
+        refuse(f"computes with {type(value).__name__ if not isinstance(value, float) else value}")
+    return Rational(*value.as_integer_ratio())
+
+
+def _lifted(value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    number = exact(value)
+    return Tensor((), lambda: number, lambda replay: value)
+
+
+def needs(kind: str, value: Any) -> frozenset[Condition]:
+    """The condition that `value` is no divisor of 0, or has a root."""
+    tensor = _lifted(value)
+    letters = {DIMS["n"]: "q", DIMS["m"]: "r", DIMS["k"]: "p"}
+    names = [letters.get(size, "u") for size in tensor.dims]
+    at = [index(name + "'" * names[:axis].count(name)) for axis, name in enumerate(names)]
+    return frozenset({Condition(kind, tensor.entry(*at), current_line())})
 
 
 def _filled(full: list[Expr | None], axes: set[int], over: tuple[Expr, ...]) -> list[Expr]:
@@ -112,40 +227,50 @@ def _total(summand: Callable[..., Expr], sizes: list[Expr]) -> Expr:
     return Sum(summand(*bound), *limits) if limits else summand(*bound)
 
 
-def _elementwise(op: Callable[[Expr, Expr], Expr], a: Tensor, b: Any) -> Tensor:
+def _matmul(a: Any, b: Any) -> Tensor:
+    a, b = _lifted(a), _lifted(b)
+    if len(a.dims) != 2 or len(b.dims) != 2 or a.dims[1] != b.dims[0]:
+        raise ValueError(f"matmul: shapes {a.dims} and {b.dims} do not fit (p, q) @ (q, r)")
+    return Tensor(
+        (a.dims[0], b.dims[1]),
+        lambda i, j: _total(lambda t: a.entry(i, t) * b.entry(t, j), [a.dims[1]]),
+        lambda replay: replay.value(a) @ replay.value(b),
+        a.conditions | b.conditions,
+    )
+
+
+def _elementwise(
+    op: Callable[[Any, Any], Any], a: Any, b: Any, conditions: frozenset[Condition] = frozenset()
+) -> Tensor:
     """`op` by NumPy's broadcasting rule: sizes are equal, or one of them is 1. ValueError otherwise."""
-    if not isinstance(b, Tensor):
-        value = sympify(b)
-        b = Tensor((), lambda: value)
-    pairs = list(zip_longest(a.shape[::-1], b.shape[::-1], fillvalue=ONE))[::-1]
+    a, b = _lifted(a), _lifted(b)
+    pairs = list(zip_longest(a.dims[::-1], b.dims[::-1], fillvalue=ONE))[::-1]
     if any(p != q and ONE not in (p, q) for p, q in pairs):
-        raise ValueError(f"shapes {a.shape} and {b.shape} do not broadcast for every n, m, k")
-    shape = tuple(q if p == 1 else p for p, q in pairs)
+        raise ValueError(f"shapes {a.dims} and {b.dims} do not broadcast for every n, m, k")
 
     def entry(*indices: Expr) -> Expr:
-        return op(*(x.entry(*indices[len(indices) - len(x.shape) :]) for x in (a, b)))
+        return op(*(x.entry(*indices[len(indices) - len(x.dims) :]) for x in (a, b)))
 
-    return Tensor(shape, entry)
-
-
-class Namespace:
-    """What the losses take from their array namespace `xp`."""
-
-    @staticmethod
-    def mean(x: Tensor) -> Tensor:
-        total: Tensor = x.sum() / prod(x.shape)
-        return total
-
-    @staticmethod
-    def sigmoid(x: Tensor) -> Tensor:
-        return Tensor(x.shape, lambda *indices: sigma(x.entry(*indices)))
+    return Tensor(
+        tuple(q if p == 1 else p for p, q in pairs),
+        entry,
+        lambda replay: op(replay.value(a), replay.value(b)),
+        a.conditions | b.conditions | conditions,
+    )
 
 
-def shape_of(model: Model, name: str, dims: Mapping[str, Any] = DIMS) -> Shape:
-    """The shape of array `name` of the model, in n, m, k."""
-    return tuple(Integer(axis) if axis.isdigit() else dims[axis] for axis in model.shapes[name].split())
-
-
-def inputs(model: Model) -> dict[str, Tensor]:
-    """Every array of the model as a tensor of its own entries."""
-    return {name: Tensor.named(name, shape_of(model, name)) for name in model.shapes}
+UFUNCS: dict[Any, Callable[..., Tensor]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.divide: operator.truediv,
+    np.matmul: operator.matmul,
+    np.negative: operator.neg,
+    np.square: lambda x: x**2,
+}
+ARRAY_FUNCTIONS: dict[Any, Callable[..., Tensor]] = {
+    np.sum: Tensor.sum,
+    np.mean: Tensor.mean,
+    np.transpose: lambda x: cast(Tensor, x.T),
+}
+FUNCTIONS = {each.__name__ for each in (*UFUNCS, *ARRAY_FUNCTIONS)}

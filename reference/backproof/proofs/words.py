@@ -58,13 +58,17 @@ LINKS = (
     "deltas are collapsed, products distributed over sums and bound indices renamed, until the difference to the "
     "equation is 0. This holds for every $n, m, k \\ge 1$, and does not lean on the steps printed above (which are "
     "verified one by one as well).",
-    "Code: the same functions are run by NumPy on arrays of symbols at several small shapes, with pairwise distinct "
-    "sizes so that no transpose can hide, and with a $\\sigma$ of which only "
-    "$\\sigma' = \\sigma (1 - \\sigma)$ is known. Every entry returned is the derivative of the loss that the code "
-    "itself returned, and both are what the index forms of the first link give when they are written out.",
-    "Specification: the same functions are run on exact numbers (rationals for the linear models, intervals that are "
-    "certain to hold the value for the sigmoid) and agree with the loss written once more, independently, as loops "
+    "Before that the code is read: only straight lines of arithmetic on arrays are (no choices, no tests of sizes, "
+    "values or types), and what else stands in a function is the reason why it is not proved. What its divisors and "
+    "roots need is stated beside the verdict, and has to follow from $n, m, k \\ge 1$ and real arrays.",
+    "Code: the same functions are run by NumPy on exact numbers, zero among them, at several small shapes, with "
+    "pairwise distinct sizes so that no transpose can hide. They return what the index forms of the first link give "
+    "when they are written out. At random sizes up to 128, in every floating-point type, they return to the last bit "
+    "what the traced operations give, and the same when they are asked again.",
+    "Specification: the loss in index notation is the one that was written down once more, independently, for all "
+    "$n, m, k$. The same functions are run on exact numbers (rationals for the linear models, intervals that are "
+    "certain to hold the value for the sigmoid) and agree with the loss written as loops "
     "over numbers; and so do the gradients with its derivatives: an exact central difference, since the linear models' "
     "loss is quadratic in each component, and a Taylor series for the sigmoid network. Where an equation is wrong, "
-    "the first disagreement is printed as its counterexample.",
+    "the first disagreement is printed as its counterexample. Nothing else refutes.",
 )

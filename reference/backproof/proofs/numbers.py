@@ -1,0 +1,139 @@
+"""Exact numbers that the shipped functions run on: rationals, or balls where there is a sigmoid or a root.
+
+A number that stands in the code means its binary value, so a float literal meets a rational as a rational.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from itertools import product
+from random import Random
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_series
+from sympy import Rational as SympyRational
+
+from backproof.models.model import Model
+from backproof.models.primitives import with_sigmoid
+from backproof.proofs.tensors import sigma
+from backproof.proofs.trace import Trace
+from backproof.truth.exact import objects, of_scalar
+from backproof.truth.series import Objects, Series
+
+BITS = 128  # working precision of the balls
+SLACK = arb(2) ** -64  # a ball wider than this would agree with too much
+VALUES = [Fraction(v, 2) for v in (-6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6)]  # exact in binary, so exact as balls
+SHAPES = ((2, 3, 4), (3, 4, 2), (4, 2, 3))  # (n, m, k): pairwise distinct, so no transpose or axis can hide
+
+
+class Rational(Fraction):
+    """A fraction that stays exact next to the floats of the code."""
+
+
+def _exactly(method: Callable[..., Any]) -> Callable[..., Any]:
+    def operation(a: Rational, b: Any) -> Any:
+        result = method(a, Fraction(b) if isinstance(b, float) else int(b) if isinstance(b, np.integer) else b)
+        return Rational(result) if isinstance(result, Fraction) else result
+
+    return operation
+
+
+for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"):
+    setattr(Rational, f"__{_name}__", _exactly(getattr(Fraction, f"__{_name}__")))
+
+
+def _power(base: Rational, exponent: Any) -> Rational:
+    if exponent != int(exponent):
+        raise ArithmeticError("a root of a rational")
+    return Rational(Fraction.__pow__(base, int(exponent)))
+
+
+Rational.__pow__ = _power  # type: ignore[assignment]
+Rational.__neg__ = lambda a: Rational(Fraction.__neg__(a))  # type: ignore[method-assign]
+
+
+class Rationals:
+    """Exact fractions, and the derivative of a specification on them."""
+
+    xp = np
+    number = Rational
+    sigmoid = None
+
+    @staticmethod
+    def derivative(loss: Callable[[Any], Any], at: Fraction) -> Fraction:
+        """Of a polynomial of degree 2: no rule of calculus is used."""
+        difference: Fraction = loss(at + 1) - loss(at - 1)
+        return difference / 2
+
+    @staticmethod
+    def compare(a: Any, b: Any) -> str:
+        """ "equal" or "different"."""
+        return "equal" if a == b else "different"
+
+
+class Balls:
+    """The same for balls, which are certain to hold the value; the sigmoid is a primitive."""
+
+    @staticmethod
+    def number(value: Any) -> arb:
+        return arb(value.numerator) / value.denominator
+
+    @staticmethod
+    def sigmoid(z: Objects) -> Objects:
+        return objects(np.frompyfunc(partial(of_scalar, FUNCTIONS["sigmoid"]), 1, 1)(z), np.shape(z))
+
+    @staticmethod
+    def derivative(loss: Callable[[Any], Any], at: arb) -> arb:
+        return loss(Series(arb_series([at, 1], prec=2))).terms[1]
+
+    @staticmethod
+    def compare(a: Any, b: Any) -> str:
+        """ "equal" where thin balls overlap, "different" where finite ones do not, else "undecided"."""
+        a, b = arb(a), arb(b)
+        if not (a.is_finite() and b.is_finite()):
+            return "undecided"
+        if not a.overlaps(b):
+            return "different"
+        return "equal" if a.rad() < SLACK and b.rad() < SLACK else "undecided"
+
+
+Balls.xp = with_sigmoid(np, Balls.sigmoid)  # type: ignore[attr-defined]
+
+
+def arithmetic(trace: Trace) -> Any:
+    """Rationals where the loss and the gradients are rational functions, else balls."""
+    tensors = [trace.loss, *(each for each in trace.gradients.values() if hasattr(each, "conditions"))]
+    at = [each.entry(*(SympyRational(1) for _ in each.dims)) for each in tensors]
+    roots = any(condition.kind == "root" for each in tensors for condition in each.conditions)
+    return Balls if roots or any(e.has(sigma) for e in at) else Rationals
+
+
+def small_shapes(model: Model) -> Iterator[dict[str, int]]:
+    """Sizes 1 to 3 of the model's letters, the smallest first, then the pairwise distinct ones."""
+    for sizes in sorted(product((1, 2, 3), repeat=len(model.letters)), key=lambda each: (sum(each), each)):
+        yield dict(zip(model.letters, sizes, strict=True))
+    yield from distinct_shapes(model)
+
+
+def distinct_shapes(model: Model) -> Iterator[dict[str, int]]:
+    """Pairwise distinct sizes."""
+    for sizes in SHAPES:
+        yield {letter: size for letter, size in zip("nmk", sizes, strict=True) if letter in model.letters}
+
+
+def draw(model: Model, dims: Mapping[str, int], random: Random, values: Sequence[Fraction] = VALUES) -> dict[str, Any]:
+    """Rational inputs, as object arrays of fractions."""
+    arrays = {}
+    for name in model.shapes:
+        drawn = np.empty(model.shape(name, dims), object)
+        for position in np.ndindex(drawn.shape):
+            drawn[position] = random.choice(values)
+        arrays[name] = drawn
+    return arrays
+
+
+def converted(arrays: Mapping[str, Objects], number: Callable[[Any], Any]) -> dict[str, Objects]:
+    """Every entry made a number of this kind."""
+    return {name: objects(np.frompyfunc(number, 1, 1)(a), a.shape) for name, a in arrays.items()}
