@@ -29,10 +29,10 @@ ANNOTATION = (ast.Name, ast.Attribute, ast.Constant, ast.Subscript, ast.Tuple, a
 PRIMITIVES = ("sigmoid", "untapped")  # proved or seen through by the prover; found again in their own file
 
 
-def read_functions(*roots: Callable[..., Any]) -> set[str]:
-    """Check these functions and all that they call; the files that they stand in. Unread where one is not read."""
+def read_functions(*roots: Callable[..., Any]) -> list[tuple[FunctionType, File]]:
+    """These functions and all that they call, with the files that they stand in. Unread where one is not read."""
     files: dict[str, File] = {}
-    done: set[Any] = set()
+    done: dict[FunctionType, File] = {}
 
     def visit(function: Any, callers: tuple[Any, ...]) -> None:
         path = _plain(function).__code__.co_filename
@@ -43,11 +43,11 @@ def read_functions(*roots: Callable[..., Any]) -> set[str]:
         file = files.get(path) or files.setdefault(path, File(path))
         for callee in file.check(function):
             visit(callee, (*callers, function))
-        done.add(function)
+        done[function] = file
 
     for root in roots:
         visit(root, ())
-    return set(files)
+    return list(done.items())
 
 
 def _plain(function: Any) -> FunctionType:
@@ -97,11 +97,21 @@ class File:
             whole = compile(self.source, self.path, "exec", dont_inherit=True)
         return {code.co_name: code for code in whole.co_consts if isinstance(code, CodeType)}
 
+    @property
+    def numbers(self) -> list[str]:
+        """The names of the top level that stand for a number."""
+        bound = self.definitions.items()
+        return [name for name, each in bound if isinstance(each, ast.Assign) and _number(each.value) is not None]
+
     def check(self, function: FunctionType) -> list[Any]:
         """The functions that this one calls."""
         name = function.__code__.co_name
         definition = self.definitions.get(name)
-        if not isinstance(definition, ast.FunctionDef) or self.codes.get(name) != function.__code__:
+        if (
+            not isinstance(definition, ast.FunctionDef)
+            or function.__name__ != name
+            or self.codes.get(name) != function.__code__
+        ):
             raise Unread(f"{function.__name__} is not what its file says")
         if attrgetter("__builtins__")(function).get("dict") is not dict:
             raise Unread(f"the builtins of {name} are not Python's")
@@ -135,7 +145,16 @@ class File:
 
 def _is_number(literal: ast.expr, value: Any) -> bool:
     """Does this number stand in the file, and is it still the value?"""
-    return _is_literal(literal) and type(value) in (int, float) and ast.literal_eval(literal) == value
+    return type(value) in (int, float) and _number(literal) == value
+
+
+def _number(literal: ast.expr) -> int | float | None:
+    match literal:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+    return None
 
 
 def _is_primitive(value: Any) -> bool:

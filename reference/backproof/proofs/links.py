@@ -25,6 +25,11 @@ class Link:
     detail: str = ""
 
 
+def shortened(text: str, width: int) -> str:
+    """`text`, cut at this width."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
 def free_indices(model: Model, name: str) -> dict[Symbol, Expr]:
     """An index for each axis of `name`, with the axis's size."""
     return {index(FREE.get(str(size), f"u{axis}")): size for axis, size in enumerate(shape_of(model, name))}
@@ -39,7 +44,7 @@ def for_all_shapes(trace: Trace, name: str) -> Link:
         difference = simplified(derivative - claim, free)
     except (Unread, TooLarge) as reason:
         return Link(False, str(reason))
-    return Link(difference == 0, "" if difference == 0 else f"left over: {difference}")
+    return Link(difference == 0, "" if difference == 0 else f"left over: {shortened(str(difference), 200)}")
 
 
 def loss_for_all_shapes(trace: Trace) -> Link:
@@ -52,5 +57,6 @@ def loss_for_all_shapes(trace: Trace) -> Link:
     except TooLarge as reason:
         return Link(False, str(reason))
     return Link(
-        difference == 0, "" if difference == 0 else f"the loss is not the specified one: left over {difference}"
+        difference == 0,
+        "" if difference == 0 else f"the loss is not the specified one: left over {shortened(str(difference), 200)}",
     )

@@ -34,9 +34,9 @@ class Notation:
             return self._sum_of_terms(e)
         if isinstance(e, Mul):
             return self._product(e)
-        if isinstance(e, Pow) and e.exp.is_Integer and e.exp > 0:
-            base = self._factor(e.base)
-            return f"{base}^{e.exp}"
+        if isinstance(e, Pow) and e.exp.is_number and e.exp > 0:
+            base = f"({self.expression(e.base)})" if isinstance(e.base, Pow | Sum) else self._factor(e.base)
+            return base + (f"^{e.exp}" if e.exp.is_Integer else self.exponent(str(e.exp)))
         if isinstance(e, Pow):
             return self._product(e)
         if isinstance(e, Sum):
@@ -74,6 +74,10 @@ class Notation:
     times = " "
     ones = "1"
 
+    def exponent(self, exponent: str) -> str:
+        """Of a root."""
+        raise NotImplementedError
+
     def sum_over(self, indices: Sequence[tuple[str, str]]) -> str:
         raise NotImplementedError
 
@@ -109,6 +113,9 @@ class Notation:
 class Text(Notation):
     """sum_j as a capital sigma, entries as in code: W1[p,q]."""
 
+    def exponent(self, exponent: str) -> str:
+        return f"^({exponent})"
+
     def sum_over(self, indices: Sequence[tuple[str, str]]) -> str:
         return "".join(f"Σ_{i} " for i, _ in indices)
 
@@ -143,6 +150,9 @@ class Latex(Notation):
     """No backslash before punctuation, which Markdown would take away, and no brackets it could take for links."""
 
     ones = r"\mathbf 1"
+
+    def exponent(self, exponent: str) -> str:
+        return f"^{{{exponent}}}"
 
     def sum_over(self, indices: Sequence[tuple[str, str]]) -> str:
         return "".join(rf"\sum_{{{i}=1}}^{{{size}}} " for i, size in indices)

@@ -1,7 +1,4 @@
-"""Exact numbers that the shipped functions run on: rationals, or balls where there is a sigmoid or a root.
-
-A number that stands in the code means its binary value, so a float literal meets a rational as a rational.
-"""
+"""Exact numbers to run what was traced on: rationals, or balls where there is a sigmoid or a root."""
 
 from __future__ import annotations
 
@@ -16,8 +13,7 @@ from flint import arb, arb_series
 from sympy import Rational as SympyRational
 
 from backproof.models.model import Model
-from backproof.models.primitives import with_sigmoid
-from backproof.proofs.tensors import sigma
+from backproof.proofs.tensors import Tensor, sigma
 from backproof.proofs.trace import Trace
 from backproof.truth.exact import objects, of_scalar
 from backproof.truth.series import Objects, Series
@@ -28,37 +24,10 @@ VALUES = [Fraction(v, 2) for v in (-6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6)]  # exa
 SHAPES = ((2, 3, 4), (3, 4, 2), (4, 2, 3))  # (n, m, k): pairwise distinct, so no transpose or axis can hide
 
 
-class Rational(Fraction):
-    """A fraction that stays exact next to the floats of the code."""
-
-
-def _exactly(method: Callable[..., Any]) -> Callable[..., Any]:
-    def operation(a: Rational, b: Any) -> Any:
-        result = method(a, Fraction(b) if isinstance(b, float) else int(b) if isinstance(b, np.integer) else b)
-        return Rational(result) if isinstance(result, Fraction) else result
-
-    return operation
-
-
-for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"):
-    setattr(Rational, f"__{_name}__", _exactly(getattr(Fraction, f"__{_name}__")))
-
-
-def _power(base: Rational, exponent: Any) -> Rational:
-    if exponent != int(exponent):
-        raise ArithmeticError("a root of a rational")
-    return Rational(Fraction.__pow__(base, int(exponent)))
-
-
-Rational.__pow__ = _power  # type: ignore[assignment]
-Rational.__neg__ = lambda a: Rational(Fraction.__neg__(a))  # type: ignore[method-assign]
-
-
 class Rationals:
     """Exact fractions, and the derivative of a specification on them."""
 
-    xp = np
-    number = Rational
+    number = Fraction
     sigmoid = None
 
     @staticmethod
@@ -99,7 +68,29 @@ class Balls:
         return "equal" if a.rad() < SLACK and b.rad() < SLACK else "undecided"
 
 
-Balls.xp = with_sigmoid(np, Balls.sigmoid)  # type: ignore[attr-defined]
+class Replay:
+    """The traced operations on numbers: `value` of a tensor is what NumPy makes of its operands' values.
+
+    `number` makes what the literals and sizes of the code are; by default they are Python's, as in the code.
+    """
+
+    def __init__(
+        self, arrays: Mapping[str, Any], sigmoid: Callable[[Any], Any], number: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.arrays, self.sigmoid, self.exact = arrays, sigmoid, number
+        self._values: dict[int, Any] = {}
+
+    def number(self, value: float) -> Any:
+        return value if self.exact is None else self.exact(Fraction(value))
+
+    def exponent(self, value: float) -> Any:
+        return int(value) if self.exact is not None and value == int(value) else value
+
+    def value(self, tensor: Tensor) -> Any:
+        if id(tensor) not in self._values:
+            assert tensor.run is not None
+            self._values[id(tensor)] = tensor.run(self)
+        return self._values[id(tensor)]
 
 
 def arithmetic(trace: Trace) -> Any:

@@ -50,13 +50,16 @@ class Equation:
         """Why it is neither proved nor refuted; None where it is."""
         if self.unread or self.counterexample:
             return self.unread
+        for condition in sorted(self.conditions, key=str):
+            if not holds(condition):
+                return complaint(condition)
         for name, link in self.links.items():
             if not link.holds:
                 return f"{name}: {link.detail}"
         for each in self.path:
             if not each.holds:
                 return f"the line of the code for d{each.variable} is not what was derived"
-        return next((complaint(each) for each in sorted(self.conditions, key=str) if not holds(each)), None)
+        return None
 
     @property
     def provisos(self) -> list[Formula]:
@@ -109,6 +112,8 @@ def prove_equation(traced: Trace, name: str, derivation: Derivation | None, code
     started = time.perf_counter()
     model = traced.model
     numbers, counterexample = on_numbers(traced, name)
+    if not code.holds:  # the numbers may be of other operations than the code's
+        counterexample = None
     specified = loss_for_all_shapes(traced)
     links = {
         "all shapes": for_all_shapes(traced, name),

@@ -1,4 +1,4 @@
-"""The third link: exact numbers through the shipped functions, against the independent specification.
+"""The third link: exact numbers through the operations of the code, against the independent specification.
 
 The linear models run in rationals. Their loss is a polynomial of degree 2 in every single parameter
 component, so (L(w + 1) - L(w - 1)) / 2 is its derivative exactly, and no rule of calculus is used. The
@@ -19,8 +19,9 @@ from flint import arb
 
 from backproof.models.model import Model
 from backproof.proofs.links import Link
-from backproof.proofs.numbers import BITS, arithmetic, converted, draw, small_shapes
+from backproof.proofs.numbers import BITS, Replay, arithmetic, converted, draw, small_shapes
 from backproof.proofs.specification import SPECIFICATIONS
+from backproof.proofs.tensors import Tensor
 from backproof.proofs.trace import Trace
 from backproof.truth.exact import objects, precision
 from backproof.truth.series import Objects
@@ -49,7 +50,7 @@ def on_numbers(trace: Trace, name: str, seed: int = 0) -> tuple[Link, Counterexa
         for dims in small_shapes(model):
             drawn = draw(model, dims, random)
             try:
-                mismatch = _mismatch(model, kind, converted(drawn, kind.number), name)
+                mismatch = _mismatch(trace, kind, converted(drawn, kind.number), name)
             except Unfit as reason:
                 unfit = unfit or f"at {', '.join(f'{letter} = {size}' for letter, size in dims.items())} {reason}"
                 continue
@@ -59,22 +60,23 @@ def on_numbers(trace: Trace, name: str, seed: int = 0) -> tuple[Link, Counterexa
     return Link(not unfit, unfit), None
 
 
-def run(function: Callable[..., Any], *positional: Any, **arrays: Any) -> Any:
-    """The user's code on numbers. Unfit where it fails, however it does."""
+def attempt(function: Callable[..., Any], *positional: Any, **arrays: Any) -> Any:
+    """The user's operations on numbers. Unfit where they fail, however they do."""
     try:
-        return function(*positional, **arrays)
+        with np.errstate(all="ignore"):
+            return function(*positional, **arrays)
     except Exception as error:
         raise Unfit(f"it raises {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
-def fitting(gradients: Any, name: str, shape: tuple[int, ...]) -> Objects:
-    """The gradient by this name, if it has this shape; Unfit otherwise."""
-    if name not in gradients:
-        raise Unfit(f"it returns no {name}")
-    found = np.shape(gradients[name])
-    if found != shape:
-        raise Unfit(f"it has shape {found} where {name} has {shape}")
-    return objects(gradients[name], shape)
+def exact_value(replay: Replay, tensor: Any, shape: tuple[int, ...]) -> Objects:
+    """What these operations make of exact numbers, if it has this shape; Unfit otherwise."""
+    if not isinstance(tensor, Tensor):
+        raise Unfit("it is not an array")
+    value = attempt(replay.value, tensor)
+    if np.shape(value) != shape:
+        raise Unfit(f"it has shape {np.shape(value)} where its parameter has {shape}")
+    return objects(value, shape)
 
 
 def _specification(model: Model, arrays: Mapping[str, Objects]) -> Callable[[Mapping[str, Any]], Any]:
@@ -86,13 +88,14 @@ def _specification(model: Model, arrays: Mapping[str, Objects]) -> Callable[[Map
     return specified
 
 
-def _mismatch(model: Model, kind: Any, arrays: Mapping[str, Objects], name: str) -> tuple[str, Any, Any] | None:
+def _mismatch(trace: Trace, kind: Any, arrays: Mapping[str, Objects], name: str) -> tuple[str, Any, Any] | None:
     """The first component of this gradient that is certain to differ: its name, the equation's value, the derivative.
 
     Unfit where there is none but a component cannot be decided.
     """
-    parameter, specified = arrays[name], _specification(model, arrays)
-    loss, right = run(model.loss, kind.xp, **arrays), specified({})
+    parameter, specified = arrays[name], _specification(trace.model, arrays)
+    replay = Replay(arrays, kind.sigmoid, kind.number)
+    loss, right = exact_value(replay, trace.loss, ()).item(), specified({})
     if kind.compare(loss, right) == "different":
         return "the loss", loss, right
 
@@ -104,7 +107,7 @@ def _mismatch(model: Model, kind: Any, arrays: Mapping[str, Objects], name: str)
 
         return kind.derivative(moved_loss, parameter[position])
 
-    claim = fitting(run(model.gradients_in, kind.xp, arrays), name, parameter.shape)
+    claim = exact_value(replay, trace.gradients.get(name), parameter.shape)
     compared = {"the loss": kind.compare(loss, right)}
     for position in np.ndindex(parameter.shape):
         derivative, component = along(position), _component(name, position)

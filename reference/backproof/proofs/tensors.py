@@ -80,13 +80,13 @@ class Tensor(Refusing):
     def shape(self) -> tuple[Tensor, ...]:
         """The sizes, as arrays of shape (): they can be computed with, and that is all."""
         return tuple(
-            Tensor((), lambda size=size: size, lambda replay, axis=axis: replay.value(self).shape[axis])  # type: ignore[misc]
+            Tensor((), lambda size=size: size, lambda replay, axis=axis: replay.number(replay.value(self).shape[axis]))  # type: ignore[misc]
             for axis, size in enumerate(self.dims)
         )
 
     @property
     def size(self) -> Tensor:
-        return Tensor((), lambda: prod(self.dims), lambda replay: replay.value(self).size)
+        return Tensor((), lambda: prod(self.dims), lambda replay: replay.number(replay.value(self).size))
 
     @property
     def T(self) -> Tensor:  # noqa: N802 (as arrays call it)
@@ -164,7 +164,7 @@ class Tensor(Refusing):
         return Tensor(
             self.dims,
             lambda *indices: self.entry(*indices) ** power,
-            lambda replay: replay.value(self) ** exponent,
+            lambda replay: replay.value(self) ** replay.exponent(exponent),
             self.conditions | conditions,
         )
 
@@ -194,21 +194,22 @@ def exact(value: Any) -> Expr:
     """A number of the code as a rational: a float literal means its binary value. Refuses what is not a finite one."""
     if isinstance(value, Expr):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
-        refuse(f"computes with {type(value).__name__ if not isinstance(value, float) else value}")
+    if type(value) not in (int, float) or value - value != 0:
+        refuse(f"computes with {value if type(value) is float else type(value).__name__}")
     return Rational(*value.as_integer_ratio())
 
 
-def _lifted(value: Any) -> Tensor:
+def lifted(value: Any) -> Tensor:
+    """A tensor as it is, a number of the code as one of shape ()."""
     if isinstance(value, Tensor):
         return value
     number = exact(value)
-    return Tensor((), lambda: number, lambda replay: value)
+    return Tensor((), lambda: number, lambda replay: replay.number(value))
 
 
 def needs(kind: str, value: Any) -> frozenset[Condition]:
     """The condition that `value` is no divisor of 0, or has a root."""
-    tensor = _lifted(value)
+    tensor = lifted(value)
     letters = {DIMS["n"]: "q", DIMS["m"]: "r", DIMS["k"]: "p"}
     names = [letters.get(size, "u") for size in tensor.dims]
     at = [index(name + "'" * names[:axis].count(name)) for axis, name in enumerate(names)]
@@ -228,7 +229,7 @@ def _total(summand: Callable[..., Expr], sizes: list[Expr]) -> Expr:
 
 
 def _matmul(a: Any, b: Any) -> Tensor:
-    a, b = _lifted(a), _lifted(b)
+    a, b = lifted(a), lifted(b)
     if len(a.dims) != 2 or len(b.dims) != 2 or a.dims[1] != b.dims[0]:
         raise ValueError(f"matmul: shapes {a.dims} and {b.dims} do not fit (p, q) @ (q, r)")
     return Tensor(
@@ -243,7 +244,7 @@ def _elementwise(
     op: Callable[[Any, Any], Any], a: Any, b: Any, conditions: frozenset[Condition] = frozenset()
 ) -> Tensor:
     """`op` by NumPy's broadcasting rule: sizes are equal, or one of them is 1. ValueError otherwise."""
-    a, b = _lifted(a), _lifted(b)
+    a, b = lifted(a), lifted(b)
     pairs = list(zip_longest(a.dims[::-1], b.dims[::-1], fillvalue=ONE))[::-1]
     if any(p != q and ONE not in (p, q) for p, q in pairs):
         raise ValueError(f"shapes {a.dims} and {b.dims} do not broadcast for every n, m, k")

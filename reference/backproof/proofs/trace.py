@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backproof.models.model import Model
 from backproof.proofs.functions import read_functions
+from backproof.proofs.literals import with_exact_literals
 from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.refusals import Unread, watched
 from backproof.proofs.specification import DECLARED
@@ -41,13 +42,15 @@ class Trace:
 
 def trace(model: Model) -> Trace:
     """Read the functions, then run them on symbolic arrays. Unread where that is not possible."""
-    files = read_functions(model.loss, model.gradients)
+    read = read_functions(model.loss, model.gradients)
     if model.name in DECLARED and (dict(model.shapes), model.params) != DECLARED[model.name]:
         raise Unread(f"the shapes or params of {model.name} are not those of the model")
+    files = {file.path for _, file in read}
     with watched(files) as refusals:
         try:
-            loss = model.loss(Namespace, **inputs(model))
-            gradients = model.gradients_in(Namespace, inputs(model))
+            made = with_exact_literals(read)
+            loss = made[model.loss](Namespace, **inputs(model))
+            gradients = replace(model, gradients=made[model.gradients]).gradients_in(Namespace, inputs(model))
         except Exception as error:
             refusals.append(_failure(error, files))
     if refusals:
