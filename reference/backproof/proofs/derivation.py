@@ -17,6 +17,7 @@ from backproof.proofs.notation import Formula, both
 from backproof.proofs.refusals import Unread
 from backproof.proofs.source import Source, read
 from backproof.proofs.steps import Derivative, Writer
+from backproof.proofs.sums import TooLarge
 from backproof.proofs.tensors import Tensor
 from backproof.proofs.trace import trace
 
@@ -52,7 +53,7 @@ def derive(model: Model) -> Derivation | None:
         trace(model)
         source = read(model)
         return None if source is None else _derive(model, source)
-    except (Unread, *UNWRITTEN):
+    except (TooLarge, Unread, *UNWRITTEN):
         return None
 
 

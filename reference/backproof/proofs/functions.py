@@ -107,21 +107,20 @@ class File:
         """The functions that this one calls."""
         name = function.__code__.co_name
         definition = self.definitions.get(name)
-        if (
-            not isinstance(definition, ast.FunctionDef)
-            or function.__name__ != name
-            or self.codes.get(name) != function.__code__
-        ):
-            raise Unread(f"{function.__name__} is not what its file says")
-        if attrgetter("__builtins__")(function).get("dict") is not dict:
-            raise Unread(f"the builtins of {name} are not Python's")
-        _check_defaults(definition, function)
+        if not isinstance(definition, ast.FunctionDef) or function.__name__ != name:
+            raise Unread(f"{function.__name__} is not defined in {Path(self.path).name}")
 
         def known(name: str) -> Kind:
             return self.kind(name, function)
 
         text = self.source.decode("utf-8-sig", errors="replace")
-        return check_body(Body(text, definition, known))
+        callees = check_body(Body(text, definition, known))
+        if self.codes.get(name) != function.__code__:
+            raise Unread(f"{name} is not what its file says")
+        if attrgetter("__builtins__")(function).get("dict") is not dict:
+            raise Unread(f"the builtins of {name} are not Python's")
+        _check_defaults(definition, function)
+        return callees
 
     def kind(self, name: str, function: FunctionType) -> Kind:
         """What a global name of `function` stands for."""

@@ -13,6 +13,7 @@ from flint import arb, arb_series
 from sympy import Rational as SympyRational
 
 from backproof.models.model import Model
+from backproof.proofs.specification import TRANSCENDENTAL
 from backproof.proofs.tensors import Tensor, sigma
 from backproof.proofs.trace import Trace
 from backproof.truth.exact import objects, of_scalar
@@ -98,7 +99,7 @@ def arithmetic(trace: Trace) -> Any:
     tensors = [trace.loss, *(each for each in trace.gradients.values() if hasattr(each, "conditions"))]
     at = [each.entry(*(SympyRational(1) for _ in each.dims)) for each in tensors]
     roots = any(condition.kind == "root" for each in tensors for condition in each.conditions)
-    return Balls if roots or any(e.has(sigma) for e in at) else Rationals
+    return Balls if trace.model.name in TRANSCENDENTAL or roots or any(e.has(sigma) for e in at) else Rationals
 
 
 def small_shapes(model: Model) -> Iterator[dict[str, int]]:

@@ -99,22 +99,24 @@ def prove(model: Model, derivation: Derivation | None = None) -> Iterator[Equati
         for name in model.params:
             yield _unread(model, name, derivation, str(unread))
         return
-    code = replayed(traced)
+    code, specified = replayed(traced), loss_for_all_shapes(traced)
     for name in model.params:
-        yield prove_equation(traced, name, derivation, code[name])
+        try:
+            yield prove_equation(traced, name, derivation, code[name], specified)
+        except (ArithmeticError, MemoryError, RecursionError, TypeError, ValueError) as error:  # of SymPy or flint
+            yield _unread(model, name, derivation, f"the prover gives up: {type(error).__name__}: {error}")
 
 
-def prove_equation(traced: Trace, name: str, derivation: Derivation | None, code: Link) -> Equation:
-    """The proof of the gradient of parameter `name`, whose second link is `code`.
+def prove_equation(traced: Trace, name: str, derivation: Derivation | None, code: Link, specified: Link) -> Equation:
+    """The proof of the gradient of parameter `name`.
 
-    A derivation that is None has no steps to verify.
+    `code` is its second link, and `specified` what the third says of the loss. A derivation that is None has no steps.
     """
     started = time.perf_counter()
     model = traced.model
     numbers, counterexample = on_numbers(traced, name)
     if not code.holds:  # the numbers may be of other operations than the code's
         counterexample = None
-    specified = loss_for_all_shapes(traced)
     links = {
         "all shapes": for_all_shapes(traced, name),
         "code": code,

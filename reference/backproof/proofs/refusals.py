@@ -63,6 +63,11 @@ def refuse(what: str) -> NoReturn:
 class Refusing:
     """A class whose instances answer nothing but what its subclass defines."""
 
+    def __repr__(self) -> str:
+        if _watches:
+            refuse("makes text of a symbolic array")
+        return f"<{type(self).__name__}>"
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # what Python, NumPy and SymPy ask of every object
             raise AttributeError(name)
@@ -85,7 +90,7 @@ for _what, _methods in {
     "lshift rlshift rshift rrshift invert",
     "takes an absolute value": "abs",
     "raises to a power that is not a number": "pow rpow",
-    "makes text of a symbolic array": "str repr format",
+    "makes text of a symbolic array": "str format",
     "copies a symbolic array": "copy deepcopy reduce_ex",
 }.items():
     for _method in _methods.split():

@@ -145,17 +145,13 @@ class Writer:
     def _matrix_form(self, name: str, line: Line, derived: Expr, at: list[Expr], free: Mapping[Symbol, Expr]) -> Step:
         gradients = {f"d{known}": self._gradient(known) for known in self.written}
         names = {**self.tensors, **gradients, "m": scalar(DIMS["m"])}
-        try:
-            for helper in self.source.backward:
-                if helper is line:
-                    break
-                if helper.target not in names:  # such as residual = y_hat - y, which is the gradient of nothing
-                    names[helper.target] = helper.evaluate(names, self.source.scope)
-            value = line.evaluate(names, self.source.scope)
-            fits = value.dims == self.tensors[name].dims
-            holds = fits and simplified(derived - value.entry(*at), free) == 0
-        except Exception:  # the line is the user's
-            holds = False
+        for helper in self.source.backward:
+            if helper is line:
+                break
+            if helper.target not in names:  # such as residual = y_hat - y, which is the gradient of nothing
+                names[helper.target] = helper.evaluate(names, self.source.scope)
+        value = line.evaluate(names, self.source.scope)
+        holds = value.dims == self.tensors[name].dims and simplified(derived - value.entry(*at), free) == 0
         formula = line.formula([each for each, tensor in self.tensors.items() if tensor.dims == ()])
         stated = both(lambda n: f"{n.name(f'd{name}')} = {n.partial('L', n.name(name))} = {n.pick(formula)}")
         return Step("matrix form", reasons.matrix_form(line, numbered(at)), stated, self.tensors[name].dims, holds)

@@ -86,6 +86,8 @@ def check_body(body: Body) -> list[Any]:
     """The functions that this one calls, in order. Unread at the first thing that is not of the subset."""
     *lines, last = _statements(body.definition)
     body.bound = {each.arg for each in _arguments(body.definition.args)}
+    if any(name.startswith("__") for name in body.bound):
+        body.refuse("has an argument with two underscores", body.definition, "")
     for line in lines:
         match line:
             case ast.Assign(targets=[target], value=value):
@@ -121,7 +123,7 @@ def _targets(body: Body, target: ast.expr) -> Iterator[str]:
     for name in names:
         if not isinstance(name, ast.Name):
             body.refuse("assigns to", target)
-        if name.id in (NAMESPACE, TAP):
+        if name.id in (NAMESPACE, TAP) or name.id.startswith("__"):
             body.refuse("replaces", name)
         yield name.id
 

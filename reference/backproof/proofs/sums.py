@@ -21,7 +21,7 @@ from sympy import Add, Dummy, Expr, Integer, KroneckerDelta, Mul, Pow, Sum, Symb
 
 from backproof.proofs.tensors import sigma
 
-LARGEST = 20_000  # terms, or orders of indices: a larger product is not expanded
+LARGEST = 5_000  # terms, or orders of indices: a larger product is not expanded
 
 Bounds = dict[Symbol, Expr]  # bound index: its size; it runs from 1
 Term = tuple[Expr, Bounds]  # a product without sums, and the indices it is summed over

@@ -1,0 +1,83 @@
+"""Right equations, written otherwise: (what is different, model, edits). They stay proved."""
+
+from tests.unread import DELTA, Edits
+
+RIGHT: list[tuple[str, str, Edits]] = [
+    ("2 / m first", "multivariate", (DELTA, "2 / m * (y_hat - y)")),
+    ("a float for 2", "multivariate", (DELTA, "2.0 * (y_hat - y) / m")),
+    ("two halves", "univariate", (DELTA, "(y_hat - y) / m + (y_hat - y) / m")),
+    ("divided by half of m", "univariate", (DELTA, "(y_hat - y) / (m / 2)")),
+    ("a third three times", "univariate", (DELTA, "1 / 3 * 6 * (y_hat - y) / m")),
+    ("a power for a division", "univariate", (DELTA, "2 * (y_hat - y) * m ** -1")),
+    ("the square of a difference, expanded", "univariate", ("(y_hat - y) ** 2", "y_hat ** 2 - 2 * y_hat * y + y ** 2")),
+    ("minus the other way round", "multivariate", (DELTA, "-2 * (y - y_hat) / m")),
+    ("m from y", "multivariate", (DELTA, "2 * (y_hat - y) / y.shape[1]")),
+    ("m from a negative axis", "multivariate", (DELTA, "2 * (y_hat - y) / X.shape[-1]")),
+    ("m from the size", "multivariate", (DELTA, "2 * (y_hat - y) / y_hat.size")),
+    ("a divisor that cannot be 0", "multivariate", (DELTA, f"{DELTA} * (1 + y * y) / (1 + y * y)")),
+    ("a root of what is positive", "univariate", (DELTA, f"{DELTA} * (1 + y ** 2) / ((1 + y ** 2) ** 0.5) ** 2")),
+    ("a helper's line", "multivariate", (f"dy_hat = {DELTA}", "residual = y_hat - y\n    dy_hat = 2 * residual / m")),
+    (
+        "other names",
+        "univariate",
+        (
+            f"dy_hat = {DELTA}",
+            f"delta = {DELTA}",
+            "(dy_hat * x).sum()",
+            "(x * delta).sum()",
+            "b=dy_hat.sum()",
+            "b=delta.sum()",
+        ),
+    ),
+    (
+        "a constant of the file",
+        "univariate",
+        ("\n\ndef forward", "\n\nTWO = 2\n\n\ndef forward", DELTA, "TWO * (y_hat - y) / m"),
+    ),
+    (
+        "a helper of the file",
+        "univariate",
+        ("\n\ndef forward", "\n\ndef twice(z):\n    return z + z\n\n\ndef forward", DELTA, "twice(y_hat - y) / m"),
+    ),
+    ("a default", "univariate", ("y_hat, m):", "y_hat, m, c=2):", DELTA, "c * (y_hat - y) / m")),
+    (
+        "a dict display",
+        "univariate",
+        (
+            "return dict(\n        w=(dy_hat * x).sum(),",
+            "return {'w': (dy_hat * x).sum(),",
+            "b=dy_hat.sum(),",
+            "'b': dy_hat.sum(),",
+            "# ()\n    )\n\n\ndef loss",
+            "# ()\n    }\n\n\ndef loss",
+        ),
+    ),
+    ("a product with ones, undone", "multivariate", ("dy_hat.sum()", "(dy_hat * 2).sum() / 2")),
+    ("a sum over both axes", "multivariate", ("dy_hat.sum()", "dy_hat.sum(axis=(0, 1))")),
+    ("a sum in two steps", "multivariate", ("dy_hat.sum()", "dy_hat.sum(axis=1).sum(axis=0)")),
+    ("m times the mean", "multivariate", ("dy_hat.sum()", "m * dy_hat.mean()")),
+    ("a method for xp.mean", "multivariate", ("xp.mean((y_hat - y) ** 2)", "((y_hat - y) ** 2).mean()")),
+    ("a sum for xp.mean", "multivariate", ("xp.mean((y_hat - y) ** 2)", "xp.sum(xp.square(y_hat - y)) / y.shape[1]")),
+    ("transposed twice", "multivariate", ("dy_hat @ X.T", "(X @ dy_hat.T).T")),
+    (
+        "a scale taken out",
+        "multivariate",
+        (
+            f"dy_hat = {DELTA}",
+            "residual = y_hat - y",
+            "dy_hat @ X.T",
+            "residual @ X.T * 2 / m",
+            "dy_hat.sum()",
+            "residual.sum() * 2 / m",
+        ),
+    ),
+    ("sigma' the other way round", "two_layer_nonlinear", ("* A * (1 - A)", "* (1 - A) * A")),
+    (
+        "sigma' multiplied out",
+        "two_layer_nonlinear",
+        ("(w2.T @ dy_hat) * A * (1 - A)", "(w2.T @ dy_hat) * (A - A ** 2)"),
+    ),
+    ("numpy's functions", "two_layer_nonlinear", ("b2=dy_hat.sum()", "b2=np.sum(dy_hat)")),
+    ("an outer product", "two_layer_linear", ("dZ = w2.T @ dy_hat", "dZ = w2.T * dy_hat")),
+    ("a transposed sum", "two_layer_linear", ("dZ.sum(axis=1, keepdims=True)", "dZ.T.sum(axis=0, keepdims=True).T")),
+]
