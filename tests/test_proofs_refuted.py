@@ -1,4 +1,4 @@
-"""A wrong equation is refuted: every analytic mutant of the four model files, through the whole prover."""
+"""A wrong equation is refuted by numbers, where it has any: every analytic mutant of the models, through all links."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -12,33 +12,39 @@ from backproof.models import sigmoid
 from backproof.proofs import derive
 from backproof.proofs.algebra import moments, row_scaling, tiles
 from backproof.proofs.curvature import hessian, sigmoid_claims
-from backproof.proofs.links import for_all_shapes, on_symbols
-from backproof.proofs.prover import prove_equation
+from backproof.proofs.links import for_all_shapes, loss_for_all_shapes
+from backproof.proofs.prover import prove
 from backproof.proofs.rationals import on_numbers
+from backproof.proofs.replay import replayed
+from backproof.proofs.trace import trace
+
+SHAPED = {  # by what gives no array of the parameter's shape at any size, or none of another value
+    "b1: not reduced", "b1: reduced over the wrong axis", "b1: reduced over both axes", "b1: the axis lost",
+    "b2: not reduced", "b2: kept an axis", "b2: left out", "b: not reduced", "w: not reduced", "w: transposed",
+    "w: summed over features", "w2: transposed",
+}  # fmt: skip
+RAISES = {"W1: not transposed", "w2 not transposed", "b: a name that is not there"}
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "wrong"), [m[:4] for m in MUTANTS], ids=[f"{m[0]}: {m[4]}" for m in MUTANTS]
+    ("name", "old", "new", "wrong", "fault"), MUTANTS, ids=[f"{mutant[0]}: {mutant[4]}" for mutant in MUTANTS]
 )
-def test_a_wrong_equation_is_refuted(mutant, name, old, new, wrong):
-    """In every link, with a counterexample; and the equations that the fault does not touch stay proved."""
-    model = mutant(name, old, new)
-    derivation = derive(model)
-    for parameter in model.params:
-        if parameter in wrong:
-            equation = prove_equation(model, parameter, derivation)
-            assert not equation.proved
-            assert {link: held.holds for link, held in equation.links.items()} == {
-                "all shapes": False,
-                "code": False,
-                "specification": False,
-            }
-            found = equation.counterexample
-            assert found.claimed != found.derivative
-            assert set(found.inputs) == set(model.shapes)
+def test_a_wrong_equation_is_refuted(mutant, name, old, new, wrong, fault):
+    """With a counterexample, or without where it gives no numbers; what the fault does not touch stays proved."""
+    for equation in prove(mutant(name, old, new)):
+        assert equation.proved is (equation.parameter not in wrong)
+        if equation.proved:
+            continue
+        found, held = equation.counterexample, {link: held.holds for link, held in equation.links.items()}
+        assert held == {"all shapes": False, "code": fault not in RAISES, "specification": False}
+        assert (found is None) is (fault in SHAPED | RAISES)
+        if found is None:
+            words = ("it has shape ", "gradients returns no ", "raises ValueError at line ", "uses w at line ")
+            assert any(word in equation.reason for word in words)
         else:
-            assert for_all_shapes(model, parameter).holds
-            assert on_numbers(model, parameter)[0].holds
+            assert equation.reason is None
+            assert found.claimed != found.derivative
+            assert set(found.inputs) == set(MODELS[name].shapes)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -46,7 +52,7 @@ def test_a_counterexample_can_be_checked_by_hand(mutant, name):
     """Its numbers are what the wrong and the right equation give in floating point."""
     wrong = mutant(name, DELTA, "(y_hat + y) / m")
     for parameter in wrong.params:
-        found = on_numbers(wrong, parameter)[1]
+        found = on_numbers(trace(wrong), parameter)[1]
         arrays = {each: _floats(value) for each, value in found.inputs.items()}
         assert MODELS[name].check(
             {each: arrays[each] for each in wrong.params}, {each: arrays[each] for each in wrong.data}
@@ -63,37 +69,54 @@ def _floats(value):
 
 def test_a_counterexample_has_values_where_some_shape_gives_them(mutant):
     """Transposed, the gradient fits where n = k only: that is where its values are compared."""
-    found = on_numbers(mutant("two_layer_nonlinear", "W1=dZ @ X.T", "W1=X @ dZ.T"), "W1")[1]
+    found = on_numbers(trace(mutant("two_layer_nonlinear", "W1=dZ @ X.T", "W1=X @ dZ.T")), "W1")[1]
     assert found.shape["n"] == found.shape["k"] == 2
     assert float(found.claimed) != float(found.derivative)
-    found = on_numbers(mutant("two_layer_nonlinear", "b2=dy_hat.sum()", "b2=dy_hat"), "b2")[1]
-    assert found.claimed == "it has shape (1, 1) where b2 has ()"
+    link, found = on_numbers(trace(mutant("two_layer_nonlinear", "b2=dy_hat.sum()", "b2=dy_hat")), "b2")
+    assert (link.holds, found) == (False, None)  # only numbers refute
+    assert link.detail == "at n = 1, m = 1, k = 1 it has shape (1, 1) where its parameter has ()"
 
 
 def test_the_links_fail_one_by_one(mutant):
     """Each link catches what the other two cannot."""
     consistent = mutant("multivariate", "xp.mean((y_hat - y) ** 2)", "xp.mean((y_hat - y) ** 2) * 2")
     consistent = replace(consistent, gradients=mutant("multivariate", DELTA, "4 * (y_hat - y) / m").gradients)
-    assert _links(consistent, "w") == (True, True, False)
-    assert on_numbers(consistent, "w")[1].component == "the loss"
+    assert _links(trace(consistent), "w") == (True, True, False)
+    assert on_numbers(trace(consistent), "w")[1].component == "the loss"
 
     beyond_the_samples = "2 * (y_hat - y) / m * (1 + (m - 1) * (m - 2) * (m - 3) * (m - 4))"
-    assert _links(mutant("multivariate", DELTA, beyond_the_samples), "w") == (False, True, True)
+    assert _links(trace(mutant("multivariate", DELTA, beyond_the_samples)), "w") == (False, True, True)
 
-    at_one_size = "2 * (y_hat - y) / m * (2 if m == 4 else 1)"  # a symbol is no number: for all shapes it seems right
-    assert _links(mutant("multivariate", DELTA, at_one_size), "w") == (True, False, False)
+    right = trace(MODELS["multivariate"])
+    for other in (
+        lambda X, y, w, b: {name: value * (1 + (X.shape[1] > 60)) for name, value in _right(X, y, w, b).items()},
+        lambda X, y, w, b: {name: value * (1 + (X == 0).any()) for name, value in _right(X, y, w, b).items()},
+        lambda X, y, w, b: {name: value + (y.dtype == np.float16) for name, value in _right(X, y, w, b).items()},
+        lambda X, y, w, b, calls=[]: {name: value + len(calls) for name, value in _right(X, y, w, b, calls).items()},
+    ):
+        code_is_another = replace(right, model=replace(right.model, gradients=other))
+        assert _links(code_is_another, "w") == (True, False, True)
 
 
-def test_the_index_form_must_be_what_numpy_computes(mutant):
-    """A loss or a gradient that is another function where the shapes are symbols."""
-    other = "* (1 if isinstance({}, int) else 2)"
-    loss = "xp.mean((y_hat - y) ** 2)"
-    both = mutant("multivariate", loss, f"{loss} {other.format('X.shape[1]')}", DELTA, f"{DELTA} {other.format('m')}")
-    assert for_all_shapes(both, "w").holds
-    assert on_symbols(both, "w").detail == "at n = 2, m = 3 the loss is not what the index form says"
-    gradient = mutant("multivariate", DELTA, f"{DELTA} {other.format('m')}")
-    detail = on_symbols(gradient, "w").detail
-    assert detail == "at n = 2, m = 3 the component for w[1] is not what the index form says"
+def _right(X, y, w, b, calls=()):
+    if isinstance(calls, list):
+        calls.append(len(calls))
+    return MODELS["multivariate"].gradients(X, y, w, b)
+
+
+def test_a_consistent_wrong_beyond_the_sizes_tried(mutant):
+    """Loss and gradient belong to each other for all shapes, and are the model's at every size that numbers try."""
+    factor = "(1 + (x.size - 1) * (x.size - 2) * (x.size - 3) * (x.size - 4))"
+    edits = (
+        "w * x + b",
+        f"w * x + b * {factor}",
+        "b=dy_hat.sum()",
+        f"b=dy_hat.sum() * {factor.replace('x.size', 'm')}",
+    )
+    traced = trace(mutant("univariate", *edits))
+    assert for_all_shapes(traced, "b").holds
+    assert on_numbers(traced, "b")[0].holds
+    assert not loss_for_all_shapes(traced).holds
 
 
 def test_a_derivation_with_a_wrong_step_is_no_proof(mutant):
@@ -107,14 +130,15 @@ def test_a_derivation_with_a_wrong_step_is_no_proof(mutant):
     model = mutant("two_layer_linear", "dZ = w2.T @ dy_hat", "dZ = 2 * (w2.T @ dy_hat)", *halved)
     derivation = derive(model)
     assert {d.variable for d in derivation.derivatives.values() if not d.holds} == {"Z", "W1", "b1"}
-    equation = prove_equation(model, "b1", derivation)
-    assert all(link.holds for link in equation.links.values())
-    assert not equation.proved
-    assert prove_equation(model, "b2", derivation).proved
+    proved = {equation.parameter: equation for equation in prove(model, derivation)}
+    assert all(link.holds for link in proved["b1"].links.values())
+    assert proved["b1"].reason == "the line of the code for dZ is not what was derived"
+    assert not proved["b1"].proved
+    assert proved["b2"].proved
 
 
-def _links(model, name):
-    return for_all_shapes(model, name).holds, on_symbols(model, name).holds, on_numbers(model, name)[0].holds
+def _links(traced, name):
+    return for_all_shapes(traced, name).holds, replayed(traced)[name].holds, on_numbers(traced, name)[0].holds
 
 
 def test_the_wrong_line_is_singled_out(mutant):
@@ -125,13 +149,12 @@ def test_the_wrong_line_is_singled_out(mutant):
     assert step.formula.text == "dZ = ∂L/∂Z = (w2.T @ dy_hat) * A"
 
 
-def test_a_failing_forward_is_a_refutation_and_no_crash(mutant):
+def test_a_failing_forward_is_neither_refuted_nor_a_crash(mutant):
     model = mutant("multivariate", "y_hat = w @ X + b", "y_hat = w @ X + bias")
     assert derive(model) is None
-    equation = prove_equation(model, "w", None)
-    assert not equation.proved
-    assert "its loss raises" in equation.links["all shapes"].detail
-    assert "its loss raises" in equation.counterexample.claimed
+    for equation in prove(model):
+        assert (equation.proved, equation.counterexample) == (False, None)
+        assert equation.reason == "uses bias at line 13"
 
 
 def _all_hold(claims):

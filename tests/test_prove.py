@@ -34,8 +34,8 @@ def test_an_equation_without_counterexample_is_unproved_and_exits_1(backproof, m
     monkeypatch.setitem(MODELS, "univariate", mutant("univariate", DELTA, beyond))
     code, out, _ = backproof("prove", "univariate")
     assert code == 1
-    assert "UNPROVED       all shapes failed, no counterexample" in out
-    assert "left over: " in out
+    assert "  NOT PROVED     all shapes: left over: " in out
+    assert "REFUTED" not in out
 
 
 def test_json_on_standard_output_is_alone_there(backproof):
@@ -50,6 +50,7 @@ def test_prove_prints_a_derivation_that_fits_the_terminal(backproof):
     assert (code, err) == (0, "")
     assert all(len(line) <= 80 for line in out.splitlines())
     assert "  chain rule     ∂L/∂w = Σ_j dy_hat[j] ∂y_hat[j]/∂w\n" in out
+    assert "  provided       m != 0\n" in out
     assert "proved: 2 of 2 equations, 4 of 4 lemmas" in out
 
 

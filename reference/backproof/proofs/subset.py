@@ -158,7 +158,7 @@ def _expression(body: Body, e: ast.expr) -> None:
                 _expression(body, element)
         case ast.Dict(keys=keys, values=values):
             for key, value in zip(keys, values, strict=True):
-                if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+                if key is not None and not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
                     body.refuse("has a dict without literal keys:", e)
                 _expression(body, value)
         case ast.Call():
