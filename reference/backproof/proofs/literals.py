@@ -31,6 +31,12 @@ def with_exact_literals(read: Sequence[tuple[FunctionType, File]]) -> dict[Any, 
     return made
 
 
+def with_exact_numbers(expression: ast.expr) -> ast.expr:
+    """The same for one expression, to be evaluated where LIFT is `lifted`."""
+    made: ast.expr = ast.fix_missing_locations(_Exact().visit(copy.deepcopy(expression)))
+    return made
+
+
 class _Exact(ast.NodeTransformer):
     """Numbers become arrays of shape (), but for exponents, positions, and what is handed to NumPy's functions."""
 

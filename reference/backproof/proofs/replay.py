@@ -61,8 +61,11 @@ def _exact_faults(trace: Trace, random: Random) -> Iterator[tuple[str, str]]:
                 yield name, f"{_at(dims)} the code does not return what the index form says"
             if compared == {"equal"}:
                 uncompared.pop(name, None)
-            if name != LOSS and _far(attempt(model.gradients, **_floats(drawn)).get(name), value):
-                yield name, f"{_at(dims)} more than half of it is lost to rounding in float64"
+            try:
+                if name != LOSS and _far(attempt(model.gradients, **_floats(drawn)).get(name), value):
+                    yield name, f"{_at(dims)} more than half of it is lost to rounding in float64"
+            except Unfit as fault:
+                yield LOSS, f"{_at(dims)} {fault}"
     for name in uncompared:
         yield name, "at no numbers tried can it be compared with the index form"
 

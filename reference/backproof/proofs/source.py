@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproof.models.model import Model
+from backproof.proofs.literals import LIFT, with_exact_numbers
 from backproof.proofs.notation import LATEX, Formula
-from backproof.proofs.tensors import Tensor
+from backproof.proofs.tensors import Tensor, lifted
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,11 @@ class Line:
 
     def compute(self, names: Mapping[str, Any], scope: Mapping[str, Any]) -> Any:
         """The line's value where its variables are `names`; functions are found in `scope`."""
-        code = compile(ast.Expression(self.expression), "<equation>", "eval")
-        return eval(code, dict(scope), dict(names))
+        return _evaluated(self.expression, names, scope)
 
     def evaluate(self, names: Mapping[str, Any], scope: Mapping[str, Any]) -> Tensor:
-        """As `compute`, of symbolic arrays."""
-        value = self.compute(names, scope)
+        """As `compute`, of symbolic arrays and exact literals."""
+        value = _evaluated(with_exact_numbers(self.expression), names, {**scope, LIFT: lifted})
         if not isinstance(value, Tensor):
             raise TypeError(f"{self.target} = {self.text} is no array")
         return value
@@ -44,6 +44,10 @@ class Line:
     def formula(self, scalars: Collection[str]) -> Formula:
         """The right-hand side; `scalars` are the arrays of shape ()."""
         return Formula(_latex(self.expression, scalars), self.text)
+
+
+def _evaluated(expression: ast.expr, names: Mapping[str, Any], scope: Mapping[str, Any]) -> Any:
+    return eval(compile(ast.Expression(expression), "<equation>", "eval"), dict(scope), dict(names))
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class Tensor(Refusing):
             self.conditions,
         )
 
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
         axes = self._axes(axis, keepdims)
         kept = tuple(ONE if a in axes else s for a, s in enumerate(self.dims))
         dims = kept if keepdims else tuple(s for a, s in enumerate(self.dims) if a not in axes)
@@ -112,9 +112,9 @@ class Tensor(Refusing):
 
         return Tensor(dims, entry, run, self.conditions)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
         count = prod(self.dims[a] for a in self._axes(axis, keepdims))
-        mean: Tensor = self.sum(axis, keepdims) / count
+        mean: Tensor = self.sum(axis, keepdims=keepdims) / count
         mean.run = lambda replay: np.mean(replay.value(self), axis=axis, keepdims=keepdims)
         return mean
 
