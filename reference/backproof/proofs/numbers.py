@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from random import Random
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from flint import arb, arb_series
 from sympy import Rational as SympyRational
 
+from backproof.graph.functions import FUNCTIONS
 from backproof.models.model import Model
 from backproof.proofs.specification import TRANSCENDENTAL
 from backproof.proofs.tensors import Tensor, sigma
