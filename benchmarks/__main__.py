@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from backproof.conformance.user_model import is_file
 from backproof.console.ending import ended
 from backproof.console.parser import Parser
 from backproof.console.terminal import activity, results_console
 from backproof.core.errors import InputError
 from backproof.core.files import check_writable, write_json
+from backproof.hosting.registry import sources
 from benchmarks import cuda
 from benchmarks.cells import Cell, cells, work
+from benchmarks.named import backend_of
 from benchmarks.session import Run
 from benchmarks.table import tables
 
@@ -55,7 +58,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> int:
     if not options.budget > 0:
         raise InputError(f"--budget is {options.budget}; it must be a positive number of seconds")
-    check_writable(options.json, options.html)
+    files = [model for model in options.model if is_file(model)]
+    modules = [file for series in options.series for file in sources(backend_of(series))]
+    check_writable(options.json, options.html, reads=[*files, *modules])
     if options.html:
         from backproof.pages.render import needed
 

@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         arguments = parser.parse_args(argv)
-        check_writable(arguments.page)
+        check_writable(arguments.page, reads=[arguments.file])
         render.needed(arguments.page)
         write(arguments.page, shown(arguments.file, page))
         return 0

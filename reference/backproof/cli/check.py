@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.derivation.check import check
     from backproof.derivation.report import as_json, render
 
-    check_writable(arguments.json)
+    check_writable(arguments.json, reads=[arguments.file])
     if not 0 < arguments.time_limit < float("inf"):
         raise InputError(f"--time-limit is {arguments.time_limit}; it must be a positive number of seconds")
     with bar(1, arguments.file) as shown:

@@ -56,14 +56,19 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.conformance.power import fates, power_table
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
+    from backproof.conformance.user_model import is_file
     from backproof.console.terminal import activity, results_console, track
-    from backproof.hosting.registry import MUTANTS
+    from backproof.hosting.registry import MUTANTS, sources
     from backproof.pages import render
     from backproof.results import drift, drift_text, known_failures, resume
     from backproof.results.encode import as_json, as_junit, summary
     from backproof.results.table import closing, findings, gaps, headings, table, times
 
-    check_writable(arguments.json, arguments.junit, arguments.html, arguments.capabilities)
+    outputs = (arguments.json, arguments.junit, arguments.html, arguments.capabilities)
+    files = [model for model in arguments.model or () if is_file(model)]
+    modules = [file for spec in arguments.backend or () if spec != "all" for file in sources(spec)]
+    check_writable(*outputs, reads=[arguments.baseline, arguments.known_failures, *files, *modules])
+    check_writable(*outputs[1:], reads=[arguments.resume])  # --json takes it up
     if arguments.capabilities and not arguments.capabilities.endswith((".md", ".json")):
         raise InputError(f"--capabilities is {arguments.capabilities}; its name must end in .md or .json")
     if arguments.html is not None:
@@ -85,11 +90,15 @@ def run(arguments: argparse.Namespace) -> int:
     reports: list[Report] = []
     partial = False
     try:
+        check_writable(*outputs, reads=session.reads())
         if arguments.resume is not None:
-            reports += resume.load(arguments.resume, earlier, session.environment(), session.cells)
+            taken = resume.take(arguments.resume, earlier, session)
+            reports += taken.reports
         for heading in headings(session):
             console.print(heading)
         if arguments.resume is not None:
+            for line in taken.again:
+                console.print(line, soft_wrap=True)
             console.print(f"{len(reports)} of {len(session.cells)} cells taken from {arguments.resume}")
         decided = {report.cell for report in reports}
         left = [cell for cell in session.cells if cell not in decided]
@@ -105,10 +114,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
     mutants = fates([report for report in reports if report.cell.backend == MUTANTS])
     judged = [report for report in reports if report.cell.backend != MUTANTS]
-    result = as_json(session.environment(), reports, partial, mutants, session.not_offered)
+    result = as_json(session.environment(), reports, partial, mutants, session.not_offered, session.manifests())
     drifted = None if baseline is None else drift.compare(baseline, result, arguments.baseline)
     if drifted:
         result["drift"] = drifted.as_json()
+    check_writable(*outputs, reads=session.reads())  # what was read in the cells, too
     if arguments.json:
         write_json(arguments.json, result)
     if arguments.html:

@@ -1,6 +1,7 @@
 """`backproof descend`: gradient descent on real data, beside the closed form and random search."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from backproof.console.parser import Parser, add_command, natural, positive
@@ -64,12 +65,20 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from backproof.descent.data import DIABETES
     from backproof.descent.ranks.launch import launch, launched, place, tied_to_the_launcher
     from backproof.descent.ranks.session import RankFailure
+    from backproof.hosting.registry import sources
     from backproof.pages.landscape import draw
 
     tied_to_the_launcher()
-    check_writable(arguments.json, arguments.checkpoint, arguments.out)
+    data = [os.path.join(arguments.data, name) for name in ("X.npy", "y.npy")]  # where it is a folder
+    read = (
+        [arguments.data, *data, *sources(arguments.backend)]
+        if arguments.data != DIABETES
+        else sources(arguments.backend)
+    )
+    check_writable(arguments.json, arguments.checkpoint, arguments.out, reads=read)
     draw.check(arguments.out, arguments.plane)
     named(arguments.model)
     if arguments.steps > MOST_STEPS:

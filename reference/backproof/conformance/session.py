@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +13,7 @@ from backproof.conformance.offers import NotOffered, not_offered
 from backproof.conformance.user_model import UserModel
 from backproof.core import digests
 from backproof.core.errors import InputError
+from backproof.evidence.watch import judge
 from backproof.hosting.registry import MUTANTS, Description, registered
 from backproof.hosting.series import DEVICES
 from backproof.hosting.worker import Worker
@@ -33,6 +34,7 @@ class Session:
     asked: dict[str, Any] = field(default_factory=dict)  # the choices that planned them; [] chooses all
     files: list[UserModel] = field(default_factory=list)
     not_offered: list[NotOffered] = field(default_factory=list)
+    code: str = field(default_factory=digests.own)  # backproof's own, as it was at the start
 
     @classmethod
     def open(
@@ -85,6 +87,20 @@ class Session:
         }
         return cls(workers, described, missing, planned, seed, {**chosen, "cells": cells}, files, gaps)
 
+    def manifests(self) -> dict[str, Any]:
+        """What this process, which judges, and the backends' read so far: see `backproof.evidence`."""
+        judges = judge()
+        if digests.own() != self.code:
+            judges.unknown.append("backproof changed during the run")
+        return {
+            "judge": judges.as_json(),
+            "backends": {name: worker.manifest.as_json() for name, worker in self.workers.items()},
+        }
+
+    def reads(self) -> set[str]:
+        """The files that the backends' processes read so far."""
+        return {path for worker in self.workers.values() for path in worker.manifest.files}
+
     def close(self) -> None:
         """End the backends' processes."""
         for worker in self.workers.values():
@@ -94,7 +110,7 @@ class Session:
         """What the verdicts depend on, for the report."""
         return {
             "backproof": version("backproof"),
-            "code": digests.own(),
+            "code": self.code,
             "python": platform.python_version(),
             "platform": platform.platform(),
             "processor": platform.machine(),
@@ -102,9 +118,14 @@ class Session:
             "python-flint": version("python-flint"),
             "seed": self.seed,
             "asked": self.asked,
-            "backends": {backend.name: backend.as_json() for backend in self.backends},
+            "backends": {
+                backend.name: backend.as_json() | {"code": self.workers[backend.name].manifest.digest()}
+                for backend in self.backends
+            },
             "missing": self.missing,
-            "models": {file.model.name: {"path": file.path, "code": file.digest} for file in self.files},
+            "models": {
+                file.model.name: {"path": file.path, "code": file.code, "outcome": file.outcome} for file in self.files
+            },
         }
 
 
@@ -123,7 +144,7 @@ def start(backends: Sequence[str]) -> tuple[dict[str, Worker], list[Description]
     try:
         for spec, future in started.items():
             try:
-                description = future.result()
+                description = replace(future.result(), code=workers[spec].manifest.digest())
                 if description.name in described:
                     twin = described[description.name].spec
                     raise InputError(f"{spec} and {twin} are both named {description.name}")

@@ -6,13 +6,14 @@ runs, so that a file at fault ends the command with one line; later the backends
 
 from __future__ import annotations
 
-import sys
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backproof.core import digests
+import numpy as np
+
 from backproof.core.errors import InputError
 from backproof.derivation.process import UserProcess
 from backproof.derivation.samples import all_dims
@@ -45,10 +46,12 @@ class _Traced:
 @dataclass(frozen=True, eq=False)
 class UserModel:
     """A derivation that was traced and sampled at `shapes`. `model.loss` replays the trace on nodes; the file's own
-    functions are elsewhere. `sampled` names the arrays that its `sample` returns."""
+    functions are elsewhere. `sampled` names the arrays that its `sample` returns. `code` is a digest of the file's
+    text, `outcome` one of what was traced and drawn, whatever the file imports or reads for it."""
 
     path: str
-    digest: str
+    code: str
+    outcome: str
     model: Model
     shapes: Sequence[Dims]
     sampled: frozenset[str]
@@ -59,6 +62,7 @@ class UserModel:
     def open(cls, path: str, seed: int = 0, at: Callable[[Model], Sequence[Dims]] = all_dims) -> UserModel:
         """Load, trace and sample the file at the shapes `at` chooses for its letters, and run its gradients once a
         shape. Raises InputError where it is at fault."""
+        text = Path(path).read_bytes() if Path(path).is_file() else b""  # what is wrong with it is said below
         with UserProcess(path, SECONDS, hint="") as user:
             said = user.load()
             name, params = model_name(path), tuple(said["params"])
@@ -73,16 +77,9 @@ class UserModel:
                 user.ask("gradients", drawn[key(dims), DRAWS[0]], "float64", "gradients")
             sampled = frozenset(user.ask("sampled", shapes[0], seed))
         model = Model(name, said["shapes"], params, _replayed(traced), _elsewhere)
-        beside = [str(Path(path).resolve().parent), *sys.path]
-        return cls(
-            str(Path(path).resolve()),
-            digests.digest(path, beside),
-            model,
-            shapes,
-            sampled,
-            frozenset(found.taps),
-            drawn,
-        )
+        outcome = _digest([[rows_of.rows for rows_of in traced.values()], list(drawn.items())])
+        code = hashlib.sha256(text).hexdigest()
+        return cls(str(Path(path).resolve()), code, outcome, model, shapes, sampled, frozenset(found.taps), drawn)
 
     def arrays(self, dims: Key, regime: str) -> dict[str, Any]:
         """The arrays (float64) of a regime at a shape."""
@@ -106,6 +103,26 @@ class UserModel:
 def key(dims: Dims) -> Key:
     """Sizes by letter as a tuple, to look things up by."""
     return tuple(dims.items())
+
+
+def _digest(values: Any) -> str:
+    """Of nested lists, dicts, arrays and what has a repr of its own."""
+    whole = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, list | tuple):
+            whole.update(f"[{len(value)}".encode())
+            for item in value:
+                add(item)
+        elif isinstance(value, dict):
+            add(sorted(value.items()))
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            whole.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
+        else:
+            whole.update(f"{type(value).__name__} {value!r};".encode())
+
+    add(values)
+    return whole.hexdigest()
 
 
 def _replayed(traced: Mapping[tuple[tuple[int, ...], ...], _Traced]) -> Any:

@@ -3,9 +3,12 @@
 import json
 import math
 import os
+import stat
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib.machinery import all_suffixes
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,16 @@ from backproof.core.errors import InputError
 
 MOST_TEXT = 2**30  # bytes, of which a few times as many are needed
 
+CODE = (  # endings of files that no result replaces
+    *all_suffixes(), ".pyi", ".pyx", ".ipynb", ".zip", ".whl", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".a",
+    ".dylib", ".dll",
+)  # fmt: skip
 
-def check_writable(*paths: str | None) -> None:
+
+def check_writable(*paths: str | None, reads: Iterable[str | None] = ()) -> None:
     """Asked before long work. InputError where a result could not be written to one of `paths` (None and "-" can),
-    or where two results would go to one place."""
+    where it would replace source code or a file that the command `reads`, and where two results would go to one place:
+    by whatever name, link or hard link."""
     given = [path for path in paths if path is not None]
     for path in given:
         if path == "-":
@@ -41,10 +50,30 @@ def check_writable(*paths: str | None) -> None:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
             raise InputError(f"{path} cannot be written in {folder}: {error.strerror}; name another file") from None
-    places = [path if path == "-" else str(Path(path).resolve()) for path in given]
-    for path in given:
-        if places.count(path if path == "-" else str(Path(path).resolve())) > 1:
-            raise InputError(f"two results cannot both go to {path}; name another file for one of them")
+    files = [path for path in given if path != "-"]
+    for path in files:
+        if os.path.isfile(path) and os.path.realpath(path).lower().endswith(CODE):
+            raise InputError(f"{path} is code, which a result would replace; name another file")
+    read = {place for path in reads if path is not None for place in _places(path)}
+    for path in files:
+        if read & _places(path):
+            raise InputError(f"{path} is read by this very command, and a result would replace it; name another file")
+    for first, second in combinations(given, 2):
+        if first == second or ("-" not in (first, second) and _places(first) & _places(second)):
+            raise InputError(f"two results cannot both go to {second}; name another file for one of them")
+
+
+def _places(path: str) -> set[Any]:
+    """What is equal for two names of one file: the path without links, and the inode of a file that is there."""
+    try:
+        status = os.stat(path)
+        inode = {(status.st_dev, status.st_ino)} if stat.S_ISREG(status.st_mode) else set()
+    except (OSError, ValueError):
+        inode = set()
+    try:
+        return {os.path.realpath(path), *inode}
+    except (OSError, ValueError):  # a name that no file can have
+        return set()
 
 
 ANOTHER = "name another file"

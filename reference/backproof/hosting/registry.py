@@ -10,8 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from backproof.core import digests
 from backproof.core.errors import InputError
+from backproof.evidence.manifest import locate
 from backproof.hosting.declared import declared_series
 from backproof.hosting.protocol import Backend
 from backproof.hosting.series import DEVICES, Series, names_of, plain, shown
@@ -41,7 +41,6 @@ class Description:
     dtypes: tuple[str, ...]
     series: tuple[Series, ...]
     settings: dict[str, str]
-    code: str = ""  # the digest of the code it is written in: verdicts are of it
 
     def offers(self, series: Series, model: str, dtype: str | None = None, derivation: bool = False) -> bool:
         """Whether a series takes a model, built in or anyone's derivation (and a dtype), on whatever device."""
@@ -69,25 +68,37 @@ def registered() -> dict[str, EntryPoint]:
     return {point.name: point for point in points}
 
 
-def load(spec: str) -> Backend:
-    """Import the backend `spec`, a registered name or `module:attr` (an instance, a class or a module).
-
-    Raises InputError where it is unknown or broken, or something it imports is not installed.
-    """
+def entry_point(spec: str) -> EntryPoint:
+    """Where the backend `spec` is; nothing is imported. Raises InputError where it is unknown."""
     if "," in spec:
         raise InputError(f"there is no backend {spec}; --backend names one, and may be given again")
     if ":" in spec:
         if not re.fullmatch(r"[\w.]+:[\w.]+", spec) or spec.partition(":")[0].endswith(".py"):
             raise InputError(f"there is no backend {spec}; name it as module:attr, the module without .py or a path")
-        point = EntryPoint(spec, spec, GROUP)
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-    else:
-        points = registered() | {name: EntryPoint(name, value, GROUP) for name, value in UNREGISTERED.items()}
-        if spec not in points:
-            known = ", ".join(points) or "none"
-            raise InputError(f"there is no backend {spec}; registered are {known}; any other is named as module:attr")
-        point = points[spec]
+        return EntryPoint(spec, spec, GROUP)
+    points = registered() | {name: EntryPoint(name, value, GROUP) for name, value in UNREGISTERED.items()}
+    if spec not in points:
+        known = ", ".join(points) or "none"
+        raise InputError(f"there is no backend {spec}; registered are {known}; any other is named as module:attr")
+    return points[spec]
+
+
+def sources(spec: str) -> list[str]:
+    """The files of the module that the backend `spec` is in, and of its packages; nothing is imported. Raises
+    InputError where the backend is unknown."""
+    names = entry_point(spec).module.split(".")
+    path = [os.getcwd(), *sys.path] if ":" in spec else sys.path
+    return [place for end in range(len(names)) for place in locate(".".join(names[: end + 1]), path) or ()]
+
+
+def load(spec: str) -> Backend:
+    """Import the backend `spec`, a registered name or `module:attr` (an instance, a class or a module).
+
+    Raises InputError where it is unknown or broken, or something it imports is not installed.
+    """
+    point = entry_point(spec)
+    if ":" in spec and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(point.module)
     except ModuleNotFoundError as error:
@@ -146,7 +157,7 @@ def describe(spec: str, backend: Backend) -> Description:
     except InputError as error:
         raise InputError(f"backend {spec}: {error}") from None
     settings = {str(key): str(value) for key, value in backend.settings().items()}
-    return Description(spec, plain(name), str(backend.version), devices, dtypes, series, settings, _digest(backend))
+    return Description(spec, plain(name), str(backend.version), devices, dtypes, series, settings)
 
 
 def _names(backend: Backend, field: str, known: Any) -> tuple[str, ...]:
@@ -154,12 +165,6 @@ def _names(backend: Backend, field: str, known: Any) -> tuple[str, ...]:
         return names_of(field.removesuffix("s"), known)(getattr(backend, field))
     except InputError as error:
         raise InputError(f"{field} {error}") from None
-
-
-def _digest(backend: Backend) -> str:
-    module = backend if inspect.ismodule(backend) else inspect.getmodule(type(backend))
-    file = getattr(module, "__file__", None)
-    return digests.digest(file) if file and os.path.isfile(file) else ""
 
 
 def one_line(error: BaseException) -> str:

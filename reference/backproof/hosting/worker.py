@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from backproof.core.errors import InputError
+from backproof.evidence.manifest import Manifest
+from backproof.evidence.watch import Watch
 from backproof.hosting.evaluation import Evaluation, Failure, Task, evaluate
 from backproof.hosting.protocol import Backend
-from backproof.hosting.registry import Description, describe, load, one_line
+from backproof.hosting.registry import Description, describe, entry_point, load, one_line
 
 START_SECONDS = 300.0  # to import a framework on a cold disk
 LOOK_SECONDS = 0.5  # between looks at a busy process's memory
@@ -39,9 +41,13 @@ def introduce(connection: Connection, spec: str) -> Backend | None:
 
 
 def _serve(connection: Connection, spec: str) -> None:
+    with suppress(InputError):  # said when it is loaded
+        watch = Watch(entry_point(spec).module)
+        watch.start()
     backend = introduce(connection, spec)
     if backend is None:
         return
+    connection.send(watch.look())
     while True:
         try:
             task = connection.recv()
@@ -49,9 +55,12 @@ def _serve(connection: Connection, spec: str) -> None:
             return  # the parent is gone
         try:
             with np.errstate(all="ignore"):  # NaN and Inf go in on purpose; the verdict looks at what comes out
-                connection.send(evaluate(backend, task))
+                answer: Evaluation | Failure = evaluate(backend, task)
         except BaseException as error:
-            connection.send(Failure(one_line(error)))
+            answer = Failure(one_line(error))
+        if new := watch.look():
+            connection.send(new)
+        connection.send(answer)
 
 
 def _physical_memory() -> float:
@@ -83,6 +92,7 @@ class Worker:
 
     def __init__(self, spec: str, memory: float | None = None) -> None:
         self.spec = spec
+        self.manifest = Manifest()  # of what its processes read
         self.memory = MEMORY_SHARE * _physical_memory() if memory is None else memory  # bytes
         self._process: Any = None
         self._connection: Any = None
@@ -106,7 +116,10 @@ class Worker:
         theirs.close()
         answer = self._receive(START_SECONDS)
         if isinstance(answer, Description):
-            return answer
+            description, answer = answer, self._receive(START_SECONDS)
+            if isinstance(answer, Manifest):
+                self.manifest.merge(answer)
+                return description
         self._end()
         raise answer if isinstance(answer, InputError) else InputError(f"backend {self.spec}: {answer.reason}")
 
@@ -122,7 +135,8 @@ class Worker:
             return Failure(self._over)
         with suppress(OSError, AttributeError):  # it died, or was closed, between tasks: receiving says how
             self._connection.send(task)
-        answer = self._receive(seconds)
+        while isinstance(answer := self._receive(seconds), Manifest):
+            self.manifest.merge(answer)
         return answer if isinstance(answer, Evaluation | Failure) else Failure(f"an unreadable answer: {answer!r}")
 
     def _receive(self, seconds: float) -> Any:

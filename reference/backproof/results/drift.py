@@ -20,6 +20,7 @@ from typing import Any
 
 from backproof.core.errors import InputError
 from backproof.core.files import read_text
+from backproof.evidence import changes
 from backproof.hosting.registry import MUTANTS
 from backproof.results.resume import NO_RESULT
 from backproof.verdicts.judgement import Verdict
@@ -116,7 +117,7 @@ def compare(then: Result, now: Result, baseline: str) -> Drift:
     pairs = [(new[i], _ratios(old[i]), _ratios(new[i])) for i in both]
     return Drift(
         baseline,
-        differences(_facts(then["environment"]), _facts(now["environment"])),
+        differences(_facts(then), _facts(now)),
         failures,
         [change for change in changes if change not in failures],
         [growth for pair in pairs for growth in _beyond(*pair)],
@@ -190,14 +191,16 @@ def _chance(grew: int, moved: int) -> float:
     return float(sum(math.comb(moved, k) for k in range(grew, moved + 1)) / 2**moved)
 
 
-def _facts(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run depends on, by name: versions, settings, the machine."""
+def _facts(result: Result) -> dict[str, Any]:
+    """What a run depends on, by name: versions, settings, the machine, and the files of its code."""
+    environment, manifests = result["environment"], result.get("manifests", {"backends": {}})["backends"]
     facts = {name: environment[name] for name in ("backproof", "python", "platform", "processor", "numpy")}
     facts["python-flint"] = environment["python-flint"]
     facts["backproof code"] = environment.get("code", "")[:12]
     for name, backend in environment["backends"].items():
         facts |= backend_facts(name, backend)
-        facts[f"{name} code"] = backend["code"][:12]
+    for name, told in manifests.items():
+        facts |= {f"{name} code {file}": print_of[7:19] for file, print_of in changes.read(told)[0].code().items()}
     for name, model in environment.get("models", {}).items():
         facts[f"{name} code"] = model["code"][:12]
     return facts

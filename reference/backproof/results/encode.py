@@ -26,8 +26,10 @@ def as_json(
     partial: bool = False,
     mutants: Sequence[Fate] = (),
     not_offered: Sequence[NotOffered] = (),
+    manifests: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The run as plain values, in the documented form; of mutants, if there were any, how many were killed."""
+    """The run as plain values, in the documented form; of mutants, if there were any, how many were killed; `manifests`
+    say what was read, for `--resume`."""
     survivors = [asdict(fate) for fate in mutants if not fate.killed]
     killed = {"killed": len(mutants) - len(survivors), "total": len(mutants), "survivors": survivors}
     return {
@@ -37,6 +39,7 @@ def as_json(
         "not_offered": [asdict(gap) for gap in not_offered],
         "partial": partial,
         **({"mutants": killed} if mutants else {}),
+        **({"manifests": manifests} if manifests else {}),
     }
 
 
