@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from backproof.evidence import modules
-from backproof.evidence.events import Events, Variables, absolute
+from backproof.evidence.callers import Caller
+from backproof.evidence.events import Events, absolute
 from backproof.evidence.fingerprint import ABSENT, fingerprint, installed, site
 from backproof.evidence.machine import libraries, machine
 from backproof.evidence.manifest import Manifest, locate, secret
 from backproof.evidence.mapped import Mapped
+from backproof.evidence.questions import Questions
 
 SETTINGS = (  # variables that native code reads, by how their names begin
     "ACCELERATE_", "ATEN_", "BACKPROOF", "BLAS_", "BLIS_", "CUBLAS", "CUDA", "CUDNN", "CUPY_", "DNNL_", "DYLD_",
@@ -42,8 +44,8 @@ class Watch:
 
     def __init__(self, module: str) -> None:
         self._module = module
-        self._events = Events(module.partition(".")[0])
-        self._variables = Variables(self._events)
+        caller = Caller(module.partition(".")[0])
+        self._events, self._questions = Events(caller), Questions(caller)
         self._mapped = Mapped()
         self._first = True
         self._files: set[str] = set()  # looked at
@@ -53,7 +55,7 @@ class Watch:
     def start(self) -> None:
         """From now on, as long as the process runs."""
         self._events.record()
-        self._variables.record()
+        self._questions.record()
 
     def look(self) -> Manifest | None:
         """What is new; None where nothing is. Does not raise: what fails here is unknown."""
@@ -65,7 +67,7 @@ class Watch:
     def _look(self) -> Manifest | None:
         new = Manifest()
         self._files -= self._events.dirty & self._events.read.keys()
-        again = [(name, None) for name in self._events.dirty & self._events.read.keys()]
+        again = [(name, self._events.read[name]) for name in self._events.dirty & self._events.read.keys()]
         self._events.dirty.clear()
         for path, opened in [*again, *self._read(), *self._imported()]:
             for each in modules.sources(path):
@@ -77,7 +79,9 @@ class Watch:
         new.unknown += [f"{name} was replaced while it was in use" for name in map(_base, gone)]
         new.unknown += [why for path in new.files if (why := modules.stale(path))]
         new.unknown += self._latest("unknown", list(self._events.unknown))
-        values = self._variables.values(SETTINGS)
+        if self._latest("everything", [None] * self._questions.everything):
+            new.unknown.append("it reads the whole environment")
+        values = self._questions.values(SETTINGS)
         if self._latest("variables", list(values)):
             new.variables = {name: secret(value) for name, value in values.items()}
         if self._first:
@@ -95,6 +99,7 @@ class Watch:
 
     def _read(self) -> Iterator[tuple[str, int | None]]:
         yield from self._latest("read", list(self._events.read.items()))
+        yield from ((path, None) for path in self._latest("asked", list(self._questions.files)))
         yield from ((path, None) for path in self._latest("listed", list(self._events.listed)))
 
     def _imported(self) -> Iterator[tuple[str, int | None]]:
@@ -107,6 +112,8 @@ class Watch:
 
     def _note(self, new: Manifest, path: str, opened: int | None) -> None:
         if path in self._files or path.startswith(VIRTUAL) or METADATA in path:
+            return
+        if opened is not None and os.path.isdir(path):  # for a descriptor: what lists a folder has an event of its own
             return
         self._files.add(path)
         told = fingerprint(path)

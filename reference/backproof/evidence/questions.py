@@ -1,0 +1,84 @@
+"""What this process asks of the system without an audit event: variables, and whether a file exists."""
+
+import functools
+import os
+import stat
+from collections.abc import Mapping
+from typing import Any
+
+from backproof.evidence.callers import Caller
+from backproof.evidence.events import absolute
+
+SHELL = ("PATH", "COLUMNS", "LINES", "TERM", "NO_COLOR")  # of where it was started; libraries ask for them in passing
+
+
+class Questions:
+    """Everything asked so far. Native code asks the system itself, and is not seen."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.inherited = dict(os.environ)
+        self.variables: set[str] = set()
+        self.files: dict[str, None] = {}
+        self.everything = False  # whether a user's code read the whole environment
+        self._caller, self._next = caller, ""
+
+    def record(self) -> None:
+        """Watch from now on: `os.environ` and `os.stat` report what they are asked for."""
+        for environment in (os.environ, os.environb):
+            environment.__class__ = self._recorded(type(environment))
+        os.stat = self._stat(os.stat)
+        os.lstat = self._stat(os.lstat)
+
+    def values(self, prefixes: tuple[str, ...]) -> Mapping[str, str | None]:
+        """The variables asked for and those that begin with `prefixes`, as inherited (None where unset)."""
+        names = self.variables | {name for name in self.inherited if name.startswith(prefixes)}
+        return {name: self.inherited.get(name) for name in sorted(names)}
+
+    def _recorded(self, kind: Any) -> Any:
+        questions = self
+
+        class Recorded(kind):  # type: ignore[misc]
+            def __iter__(self) -> Any:
+                if questions._caller.asks():
+                    questions.everything = True
+                for name in super().__iter__():
+                    questions._next = name
+                    yield name
+
+            def __getitem__(self, name: Any) -> Any:
+                questions._look_up(name)
+                return super().__getitem__(name)
+
+        return Recorded
+
+    def _look_up(self, name: Any) -> None:
+        copied, self._next = name == self._next, ""  # all are copied, as for another process: no one asks for this
+        if isinstance(name, str | bytes):
+            name = os.fsdecode(name)
+            if self._caller.asks() or (not copied and name not in SHELL and self._caller.is_library()):
+                self.variables.add(name)
+
+    def _stat(self, function: Any) -> Any:
+        @functools.wraps(function)
+        def asked(path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
+            if not isinstance(path, int) and dir_fd is None and self._caller.asks():
+                try:
+                    self._exists(function, absolute(path))
+                except Exception:
+                    self.everything = True
+            if function.__name__ == "lstat":
+                return function(path, dir_fd=dir_fd)
+            return function(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+
+        for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+            if function in able:
+                able.add(asked)
+        return asked
+
+    def _exists(self, function: Any, path: str) -> None:
+        try:
+            if stat.S_ISDIR(function(path).st_mode):
+                return
+        except (OSError, ValueError):
+            pass
+        self.files.setdefault(path)
