@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from backproof.cli import main
 from backproof.conformance.cells import Cell, Problem
 from backproof.conformance.decide import tasks
 from backproof.hosting.evaluation import Evaluation, Failure
 from backproof.hosting.worker import Worker
 
 QUICK = ["conform", "--backend", "numpy", "--cells", "quick"]
+ONE = [*QUICK, "--model", "univariate"]
 
 
 def test_a_resumed_run_is_the_whole_run_and_repeats_only_what_is_missing(backproof, tmp_path):
@@ -39,29 +41,106 @@ def test_errors_are_run_again(backproof, tmp_path):
     assert "22 pass" in backproof(*QUICK, "--resume", path)[1]
 
 
+NO_RESULT = "is no result of backproof conform"
+
+
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    "spoil",
     [
-        (lambda result: result["environment"].update(numpy="1.0"), "numpy was 1.0 there and is"),
-        (lambda result: result["environment"].update(seed=7), "seed was 7 there and is 0 here"),
-        (lambda result: result["environment"]["backends"]["numpy"].update(version="1"), "numpy's version was 1 there"),
-        (lambda result: result["environment"]["backends"]["numpy"].update(code="f"), "numpy's code was f there"),
-        (lambda result: result["cells"][0].update(gradients={}), "is no result of backproof conform"),
-        (lambda result: result["cells"][0].update(seconds="fast"), "is no result of backproof conform"),
-        (lambda result: result.pop("cells"), "is no result of backproof conform"),
-        (lambda result: result["cells"][0].update(verdict="fine"), "is no result of backproof conform"),
-        (lambda result: result["cells"][0]["gradients"].update(w=3), "is no result of backproof conform"),
+        lambda result: result["cells"][0].update(gradients={}),
+        lambda result: result["cells"][0].update(seconds="fast"),
+        lambda result: result.pop("cells"),
+        lambda result: result["cells"][0].update(verdict="fine"),
+        lambda result: result["cells"][0]["gradients"].update(w=3),
+        lambda result: result["environment"].update(backends=[]),
+        lambda result: result["manifests"].pop("judge"),
+        lambda result: result["manifests"]["backends"]["numpy"].pop("files"),
+        lambda result: result["manifests"]["backends"]["numpy"].update(files={"a": 1}),
+        lambda result: result["manifests"]["backends"]["numpy"].update(modules={"a": [1]}),
+        lambda result: result["manifests"]["backends"]["numpy"].update(installed=[{"folder": "/a", "digest": "b"}]),
+        lambda result: result["manifests"]["backends"].update(numpy=None),
     ],
 )
-def test_a_file_that_cannot_be_resumed_is_one_clear_error(spoil, message, backproof, tmp_path):
-    path = tmp_path / "r.json"
-    backproof(*QUICK, "--json", path)
-    result = json.loads(path.read_text())
+def test_what_is_no_result_is_one_clear_error(spoil, whole, backproof, tmp_path):
+    path, result = tmp_path / "r.json", json.loads(whole)
     spoil(result)
     path.write_text(json.dumps(result))
-    code, _, err = backproof(*QUICK, "--resume", path)
-    assert (code, err.count("\n")) == (2, 1)
-    assert message in err
+    code, _, err = backproof(*ONE, "--resume", path)
+    assert (code, err) == (2, f"backproof: {path} {NO_RESULT}; give a file written by its --json\n")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The text of a result of `ONE`."""
+    path = tmp_path_factory.mktemp("whole") / "r.json"
+    with pytest.raises(SystemExit) as exited:
+        main([*ONE, "--json", str(path)])
+    assert exited.value.code == 0
+    return path.read_text()
+
+
+JUDGED = {  # what a result says of its origin, and what is said where that is another
+    "the seed": (lambda result: result["environment"].update(seed=7), "the seed was 7 and is 0: 6 cells run again"),
+    "numpy": (lambda result: result["environment"].update(numpy="1.0"), "numpy was 1.0 and is"),
+    "backproof": (lambda result: result["environment"].update(code="f" * 64), "backproof's code changed: 6 cells"),
+    "an older result": (
+        lambda result: result.pop("manifests"),
+        "an earlier version wrote it, which does not say what was read: 6 cells run again",
+    ),
+    "a version": (
+        lambda result: result["environment"]["backends"]["numpy"].update(version="1"),
+        "its version was 1 and is",
+    ),
+    "a setting": (
+        lambda result: result["environment"]["backends"]["numpy"].update(settings={}),
+        "its settings changed: 6 cells of numpy run again",
+    ),
+    "Python": (
+        lambda result: result["manifests"]["judge"]["facts"].update(Python="CPython 3.1"),
+        "Python changed: 6 cells run again",
+    ),
+    "a library of the judge": (
+        lambda result: result["manifests"]["judge"]["installed"][0].update(digest="f"),
+        "(installed) changed since: 6 cells run again",
+    ),
+    "the number of threads": (
+        lambda result: result["manifests"]["backends"]["numpy"]["facts"].update({"openblas (x.so)": "1 threads"}),
+        "openblas (x.so) was 1 threads and is absent: 6 cells of numpy run again",
+    ),
+    "what was not seen": (
+        lambda result: result["manifests"]["backends"]["numpy"].update(unknown=["it starts cat"]),
+        "it starts cat: 6 cells of numpy run again",
+    ),
+    "no manifest of it": (
+        lambda result: result["manifests"]["backends"].pop("numpy"),
+        "does not say what it read: 6 cells of numpy run again",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", JUDGED)
+def test_where_anything_else_is_another_the_cells_run_again(what, whole, backproof, tmp_path):
+    path, result = tmp_path / "r.json", json.loads(whole)
+    for cell in result["cells"]:
+        cell["seconds"] = 12345.0  # marks what is taken over
+    spoil, said = JUDGED[what]
+    spoil(result)
+    path.write_text(json.dumps(result))
+    code, out, _ = backproof(*ONE, "--resume", path, "--json", tmp_path / "again.json")
+    (line,) = [line for line in out.splitlines() if line.startswith("--resume: ")]
+    assert (code, said in line) == (0, True), line
+    assert "0 of 6 cells taken from" in out
+    cells = json.loads((tmp_path / "again.json").read_text())["cells"]
+    assert all(cell["seconds"] < 12345 for cell in cells)
+
+
+def test_a_result_may_be_taken_up_into_itself(whole, backproof, tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text(whole)
+    for _ in range(2):  # what was read in the cells that are taken is carried on
+        code, out, _ = backproof(*ONE, "--resume", path, "--json", path)
+        assert (code, "6 of 6 cells taken from" in out) == (0, True)
+    assert json.loads(path.read_text())["manifests"]["backends"] == json.loads(whole)["manifests"]["backends"]
 
 
 def test_no_file_to_resume(backproof, tmp_path):

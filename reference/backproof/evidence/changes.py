@@ -63,7 +63,7 @@ def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]
 
 def _change(then: Mapping[str, str], now: Mapping[str, str], what: str) -> str:
     was, is_now = then.get(what) or "absent", now.get(what) or "absent"
-    return f" was {was} and is {is_now}" if len(was) + len(is_now) < 60 else " is another"
+    return f" was {was} and is {is_now}" if len(was) + len(is_now) < 60 else " changed"
 
 
 def _variables(then: Manifest) -> list[str]:

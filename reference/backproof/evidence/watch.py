@@ -85,11 +85,11 @@ class Watch:
         if self._latest("variables", list(values)):
             new.variables = {name: secret(value) for name, value in values.items()}
         if self._first:
-            self._first, new.facts, new.path = False, machine() | libraries(), list(sys.path)
+            self._first, new.facts, new.path = False, machine() | libraries(), _search_path()
             new.package = modules.package(self._module)
         if new == Manifest():
             return None
-        new.path_at_end = list(sys.path)
+        new.path_at_end = _search_path()
         return new
 
     def _latest(self, kind: str, seen: list[Any]) -> list[Any]:
@@ -127,6 +127,7 @@ class Watch:
 
     def _search(self, new: Manifest) -> None:
         """Where modules are found, those too that were asked for in vain: one may be there the next time."""
+        path = _search_path()
         for name in {*list(self._events.asked), *list(sys.modules)} - self._searched:
             self._searched.add(name)
             top, dot, _ = name.partition(".")
@@ -134,12 +135,17 @@ class Watch:
                 continue
             if dot and (top == "backproof" or top in sys.stdlib_module_names or _is_installed(sys.modules.get(name))):
                 continue
-            new.modules[name] = locate(name, sys.path)
+            new.modules[name] = locate(name, path)
 
 
 def _is_installed(module: Any) -> bool:
     file = getattr(module, "__dict__", {}).get("__file__")
     return isinstance(file, str) and installed(file) is not None
+
+
+def _search_path() -> list[str]:
+    """`sys.path`, from the root: the empty entry is the folder that one is in."""
+    return [os.path.abspath(place) for place in sys.path]
 
 
 def _base(path: str) -> str:

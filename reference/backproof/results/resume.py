@@ -119,7 +119,7 @@ def _of_model(name: str, result: Any, session: Session) -> Iterator[str]:
 def _changed(what: str, then: Any, now: Any) -> Iterator[str]:
     if then != now:
         short = max(len(str(then)), len(str(now))) <= 30
-        yield f"{what} was {then} and is {now}" if short else f"{what} is another"
+        yield f"{what} was {then} and is {now}" if short else f"{what} changed"
 
 
 def _line(reasons: list[str], count: int, of: str) -> str:
