@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from backproof.conformance.user_model import is_file
 from backproof.console.ending import ended
 from backproof.console.parser import Parser
 from backproof.console.terminal import activity, results_console
 from backproof.core.errors import InputError
 from backproof.core.files import check_writable, write_json
 from backproof.hosting.registry import sources
+from backproof.models.user_file import is_file
 from benchmarks import cuda
 from benchmarks.cells import Cell, cells, work
 from benchmarks.named import backend_of

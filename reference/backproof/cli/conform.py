@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.conformance.power import fates, power_table
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
-    from backproof.conformance.user_model import is_file
     from backproof.console.terminal import activity, results_console, track
     from backproof.hosting.registry import MUTANTS, sources
+    from backproof.models.user_file import is_file
     from backproof.pages import render
     from backproof.results import drift, drift_text, known_failures, resume
     from backproof.results.encode import as_json, as_junit, summary

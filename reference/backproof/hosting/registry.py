@@ -41,6 +41,7 @@ class Description:
     dtypes: tuple[str, ...]
     series: tuple[Series, ...]
     settings: dict[str, str]
+    code: str = ""  # the digest of what its process had read when it was described
 
     def offers(self, series: Series, model: str, dtype: str | None = None, derivation: bool = False) -> bool:
         """Whether a series takes a model, built in or anyone's derivation (and a dtype), on whatever device."""
