@@ -8,11 +8,12 @@ import numpy as np
 
 from backproof.conformance.by_hand import weighed
 from backproof.conformance.cells import Cell, Problem, inputs
-from backproof.conformance.precision import provenance
-from backproof.conformance.relations import RELATIONS, Changed
-from backproof.conformance.trajectories import TRAJECTORIES
-from backproof.hosting.evaluation import Evaluation, Failure, Task, Tensor
+from backproof.conformance.precision import Probe, provenance
 from backproof.hosting.layouts import LAYOUTS
+from backproof.conformance.relations import RELATIONS, Changed
+from backproof.conformance.repeats import repeated, with_later
+from backproof.conformance.trajectories import TRAJECTORIES
+from backproof.hosting.evaluation import Evaluation, Failure, Task
 from backproof.rounding.formats import FORMATS
 from backproof.truth.certify import Truth, certify, certify_descent
 from backproof.truth.exact import Undecided, balls, precision
@@ -88,67 +89,115 @@ def tasks(cell: Cell) -> list[Task]:
     return [replace(original, layout=problem.regime if problem.regime in LAYOUTS else "normal")]
 
 
-def decide(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Report:
-    """Judge a cell by the answers to its tasks, tensor by tensor; the cell is as bad as the worst."""
+def decide(cell: Cell, answers: Sequence[Evaluation | Failure], probe: Probe | None = None) -> Report:
+    """Judge a cell by the answers to its tasks, tensor by tensor; the cell is as bad as the worst.
+
+    Where further calls answered in other bits, their answers are judged too. `probe` asks what shows a lower
+    precision; without it none is named.
+    """
     evaluations = [answer for answer in answers if isinstance(answer, Evaluation)]
     for answer in answers:
         if isinstance(answer, Failure):
             return Report(cell, Verdict.ERROR, answer.reason)
     try:
-        return _decide(cell, evaluations)
+        return _decide(cell, evaluations, probe)
     except Undecided as undecided:
         return Report(cell, Verdict.INCONCLUSIVE, f"no truth: {undecided}")
 
 
-def _decide(cell: Cell, evaluations: Sequence[Evaluation]) -> Report:
-    problem = cell.problem
+def _decide(cell: Cell, evaluations: Sequence[Evaluation], probe: Probe | None) -> Report:
     seconds = sum(answer.seconds for answer in evaluations)
     for answer in evaluations:
-        if wrong := _wrong_keys(cell, answer, seconds):
-            return wrong
-    if problem.regime in TRAJECTORIES:
-        expected_ends = _trajectory(problem, cell.algorithm, cell.matmul_precision)
-        ends = _judge_all(evaluations[0].tensors, expected_ends, problem.dtype)
-        ends = weighed(problem, ends) if cell.by_hand else ends
-        return _concluded(Report(cell, Verdict.PASS, seconds=seconds, parameters=ends))
-    if problem.regime in RELATIONS:
-        return _decide_relation(cell, evaluations, seconds)
-    expected, answer = truth(problem, cell.algorithm, cell.matmul_precision), evaluations[0]
-    judged = _judge_all(answer.named, expected.named, problem.dtype)
+        if wrong := _wrong_keys(cell, answer):
+            text = ", ".join(dict.fromkeys(str(j.reason) for j in wrong.values()))
+            return replace(_report(cell, seconds, wrong), verdict=Verdict.FAIL, reason=text)
+    if cell.problem.regime in RELATIONS and RELATIONS[cell.problem.regime].exact:
+        return _concluded(_report(cell, seconds, _repeated(cell, evaluations)))
+    judged, named = _judged(cell, evaluations), None
     if cell.by_hand:
-        return _concluded(_report(cell, seconds, weighed(problem, judged)))
-    return _concluded(_with_provenance(cell, seconds, judged, answer, expected))
+        judged = weighed(cell.problem, judged)
+    elif cell.problem.regime not in RELATIONS and cell.problem.regime not in TRAJECTORIES:
+        judged, named = _with_provenance(cell, judged, evaluations[0], probe)
+    later = [
+        (other.call, _others(cell, [*evaluations[:i], other, *evaluations[i + 1 :]], answer.other_bits(other)))
+        for i, answer in enumerate(evaluations)
+        for other in answer.later
+    ]
+    return _concluded(_report(cell, seconds, with_later(judged, later, cell.by_hand), named))
+
+
+def _others(cell: Cell, evaluations: Sequence[Evaluation], different: Sequence[str]) -> dict[str, Judgement]:
+    """The judgements of the tensors `different` in a bit, where one evaluation is a later call's."""
+    for answer in evaluations:
+        if wrong := _wrong_keys(cell, answer):
+            return wrong
+    return {name: j for name, j in _judged(cell, evaluations).items() if name in different}
+
+
+def _judged(cell: Cell, evaluations: Sequence[Evaluation]) -> dict[str, Judgement]:
+    """Every tensor's judgement by its bounds: against the truth, or against what the relation's other sides say."""
+    problem = cell.problem
+    if problem.regime in RELATIONS and not RELATIONS[problem.regime].exact:
+        return _judge_relation(cell, evaluations)
+    if problem.regime in TRAJECTORIES:
+        expected = _trajectory(problem, cell.algorithm, cell.matmul_precision)
+    else:
+        expected = truth(problem, cell.algorithm, cell.matmul_precision).named
+    return {n: judge(*evaluations[0].named[n], quantity, problem.dtype) for n, quantity in expected.items()}
+
+
+def _repeated(cell: Cell, evaluations: Sequence[Evaluation]) -> dict[str, Judgement]:
+    """Two runs of the same inputs, with their further calls: the same bits, or it is reported; a wrong one fails."""
+    first, *others = [call for answer in evaluations for call in (answer, *answer.later)]
+    different = {call: names for call, other in enumerate(others, 2) if (names := first.other_bits(other))}
+    if not different:
+        return dict.fromkeys(first.named, Judgement(Verdict.PASS))
+    judged = _judged(cell, [first])
+    judged = weighed(cell.problem, judged) if cell.by_hand else judged
+    later = [(call, _others(cell, [others[call - 2]], names)) for call, names in different.items()]
+    return repeated(judged, later, cell.by_hand)
 
 
 def _report(cell: Cell, seconds: float, judged: Mapping[str, Judgement], precision: str | None = None) -> Report:
-    """A report of judged tensors by name: "loss", "output" and the parameters'."""
-    gradients = {name: j for name, j in judged.items() if name not in WHOLE}
+    """A report of judged tensors by name: "loss", "output" and the parameters' (of a descent, their own)."""
+    rest = {name: j for name, j in judged.items() if name not in WHOLE}
+    descends = cell.problem.regime in TRAJECTORIES
+    ends = {n: j for n, j in rest.items() if descends and not (j.diagnosis and j.diagnosis.kind == "key")}
     return Report(
-        cell, Verdict.PASS, None, seconds, gradients, judged.get("loss"), judged.get("output"), precision=precision
+        cell,
+        Verdict.PASS,
+        None,
+        seconds,
+        {name: j for name, j in rest.items() if name not in ends},
+        judged.get("loss"),
+        judged.get("output"),
+        ends,
+        precision,
     )
 
 
 def _with_provenance(
-    cell: Cell, seconds: float, judged: dict[str, Judgement], answer: Evaluation, expected: Truth
-) -> Report:
-    """The report, naming the lower precision that explains errors beyond the likely bounds: with a name they fail."""
+    cell: Cell, judged: dict[str, Judgement], answer: Evaluation, probe: Probe | None
+) -> tuple[dict[str, Judgement], str | None]:
+    """The judgements, and the lower precision that was shown to make errors beyond the likely bounds: with a name
+    they fail. Without one, their size is compared with what lower precision would make."""
     asked = cell.problem.dtype
-    narrowed = {FORMATS[d].digits: d for _, d in answer.named.values() if d in FORMATS and d != asked}
-    if narrowed and min(narrowed) < FORMATS[asked].digits:
-        said = f"{narrowed[min(narrowed)]}, where {asked} was asked for (is it switched off?)"
-        return _report(cell, seconds, judged, said)
+    digits = [FORMATS[d].digits if d in FORMATS else np.inf for _, d in answer.named.values()]
+    if max(digits) < FORMATS[asked].digits:
+        widest = next(d for _, d in answer.named.values() if FORMATS[d].digits == max(digits))
+        return judged, f"{widest}, where {asked} was asked for (is it switched off?)"
     beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
+    if not beyond:
+        return judged, None
     values = {name: tensor for name, (tensor, _) in answer.named.items()}
-    named = provenance(cell.problem, expected, values, beyond, cell.matmul_precision) if beyond else None
+    named, size = provenance(cell, truth(cell.problem, cell.algorithm, cell.matmul_precision), values, beyond, probe)
     if named:
         in_force = ", ".join(f"{key} {value}" for key, value in answer.settings.items())
         named += f" (in force: {in_force})" if in_force else ""
-        judged = judged | {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}
-    return _report(cell, seconds, judged, named)
-
-
-def _judge_all(tensors: Mapping[str, Tensor], expected: Mapping[str, Quantity], dtype: str) -> dict[str, Judgement]:
-    return {name: judge(*tensors[name], quantity, dtype) for name, quantity in expected.items()}
+        return judged | {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}, named
+    if size:
+        judged = judged | {name: replace(judged[name], reason=f"{judged[name].reason} ({size})") for name in beyond}
+    return judged, None
 
 
 def _concluded(report: Report) -> Report:
@@ -156,8 +205,8 @@ def _concluded(report: Report) -> Report:
     return replace(report, verdict=worst.verdict, reason=f"{name}: {worst.reason}" if worst.reason else None)
 
 
-def _wrong_keys(cell: Cell, answer: Evaluation, seconds: float) -> Report | None:
-    """A failed report where the answer lacks a tensor, or has one too many."""
+def _wrong_keys(cell: Cell, answer: Evaluation) -> dict[str, Judgement]:
+    """A failed judgement of each tensor that the answer lacks, or has too many; none where it has what it must."""
     problem = cell.problem
     params = problem.subject.params
     taps = problem.file.taps if problem.file else ("y_hat",)
@@ -165,25 +214,18 @@ def _wrong_keys(cell: Cell, answer: Evaluation, seconds: float) -> Report | None
     missing = [name for name in params if name not in answer.tensors]
     extra = [name for name in answer.tensors if name not in params and (name not in taps or not problem.file)]
     whole = [name for name in told if name not in answer.named]
-    if not (missing or extra or whole):
-        return None
     said = [f"no gradient of {name}" for name in missing] + [f"{name} is no parameter" for name in extra]
     text = ", ".join(said + [f"no {name}" for name in whole])
-    wrong = Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("key", text))
-    return replace(
-        _report(cell, seconds, dict.fromkeys(missing + extra + whole, wrong)), verdict=Verdict.FAIL, reason=text
-    )
+    return dict.fromkeys(missing + extra + whole, Judgement(Verdict.FAIL, text, diagnosis=Diagnosis("key", text)))
 
 
 @precision(FIRST_BITS)
-def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) -> Report:
+def _judge_relation(cell: Cell, answers: Sequence[Evaluation]) -> dict[str, Judgement]:
     """The original answer against what the changed ones say of it; the bounds of both sides add.
 
     A PASS says that the relation holds, which wrong gradients may: other cells hold them against the truth.
     """
     problem = cell.problem
-    if RELATIONS[problem.regime].exact:
-        return _decide_repeated(cell, answers, seconds)
     original, *changed = answers
     judged = {}
     changed_truths = _changed_truths(problem, cell.algorithm, cell.matmul_precision)
@@ -202,17 +244,4 @@ def _decide_relation(cell: Cell, answers: Sequence[Evaluation], seconds: float) 
         likely = quantity.likely + sum(back(name, q.likely) for back, _, q in sides)
         rigorous = quantity.rigorous + sum(back(name, q.rigorous) for back, _, q in sides)
         judged[name] = judge(*original.named[name], Quantity(np.asarray(said, object), likely, rigorous), problem.dtype)
-    return _concluded(_report(cell, seconds, judged))
-
-
-def _decide_repeated(cell: Cell, answers: Sequence[Evaluation], seconds: float) -> Report:
-    """Two runs of the same inputs: the same bits, or it is reported. Other bits are no fault, so they do not fail."""
-    first, second = (answer.named for answer in answers)
-    different = [name for name in first if first[name][0].tobytes() != second[name][0].tobytes()]
-    told = {
-        name: Judgement(Verdict.INCONCLUSIVE, "not deterministic: two runs on the same inputs differ")
-        if name in different
-        else Judgement(Verdict.PASS)
-        for name in first
-    }
-    return _concluded(_report(cell, seconds, told))
+    return judged

@@ -1,45 +1,82 @@
-"""Precision provenance: fewer bits than were asked for, told from the error itself and named."""
+"""Precision provenance: fewer bits than were asked for, named where they are shown.
 
-from collections.abc import Collection, Mapping
+An error of the size that a lower precision makes is no evidence of it: a mistake may be as large. It is named where the
+series was seen to compute in that precision (`probe`); else its size alone is reported.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from backproof.conformance.cells import Problem, inputs
+from backproof.conformance.cells import Cell, Problem, inputs
+from backproof.conformance.probe import NARROWER, Shown, probe_cell, shown
 from backproof.graph.tracing import trace
+from backproof.hosting.evaluation import Evaluation, Failure
 from backproof.rounding.formats import FORMATS, PRODUCTS, Format
 from backproof.truth.certify import Truth, dimensions
 from backproof.truth.simulated import simulate
 
 _FLOAT32 = FORMATS["float32"]
-LOWER = (
-    (_FLOAT32, "24 significand bits: float32 (is float64 switched off?)"),
-    (PRODUCTS["tf32"], "about 11 significand bits: TF32 or float16"),
-    (FORMATS["bfloat16"], "about 8 significand bits: bfloat16"),
-)
+SHOWN_AS = {
+    "float32": "24 significand bits: float32",
+    "tf32": "about 11 significand bits: TF32 or float16",
+    "bfloat16": "about 8 significand bits: bfloat16",
+}
 ROUNDED_INPUTS = 8
 # In bits: how far the errors of a cell, in the mean over its tensors, and of one tensor may be from simulated ones.
 CELL_BITS, TENSOR_BITS = 3.0, 7.0
 
 Values = Mapping[str, np.ndarray[Any, Any]]
+Probe = Callable[[Cell], list[Evaluation | Failure]]  # asks a backend the `probe_tasks` of a probe's cell
 
 
 def provenance(
-    problem: Problem, truth: Truth, answer: Values, beyond: Collection[str], products: str | None = None
-) -> str | None:
-    """What lower precision explains that the tensors `beyond` ("loss", "output", parameters) exceed their bounds.
+    cell: Cell, truth: Truth, answer: Values, beyond: Collection[str], probe: Probe | None
+) -> tuple[str | None, str | None]:
+    """The lower precision that explains the errors of the tensors `beyond` their bounds, and the one they are as
+    large as: (shown, None), (None, of the size), or (None, None) where no precision would make such errors.
 
-    Each candidate precision is simulated on the problem's own inputs. The one whose errors are most like the
-    ones seen is named, if it is like them in every tensor, and if the tensors beyond their bounds are most of
-    those that it would have carried there: a mistake in one gradient leaves its neighbours at full precision.
-    With `products`, of `formats.PRODUCTS`, products of matrices were asked for in that precision only.
+    `probe` is asked only where a size agrees.
     """
-    asked = FORMATS[problem.dtype].digits if products is None else PRODUCTS[products].digits
+    alike = as_large_as(cell.problem, truth, answer, beyond, cell.matmul_precision)
+    if not alike:
+        return None, None
+    seen = shown(probe_cell(cell), probe(probe_cell(cell))) if probe else None
+    if seen is None or seen.fmt not in alike:
+        return None, f"an error as large as {_said(alike[0])}'s"
+    return f"{_named(seen)}, where {_asked(cell.problem, cell.matmul_precision)} were asked for", None
+
+
+def _named(seen: Shown) -> str:
+    switched = seen.fmt is _FLOAT32 and seen.throughout
+    return SHOWN_AS[seen.fmt.name] + (" (is float64 switched off?)" if switched else "")
+
+
+def _said(fmt: Format) -> str:
+    return "TF32" if fmt.name == "tf32" else fmt.name
+
+
+def _asked(problem: Problem, products: str | None) -> int:
+    return FORMATS[problem.dtype].digits if products is None else PRODUCTS[products].digits
+
+
+def as_large_as(
+    problem: Problem, truth: Truth, answer: Values, beyond: Collection[str], products: str | None = None
+) -> list[Format]:
+    """The formats whose errors are like those of the tensors `beyond` ("loss", "output", parameters), the likest first.
+
+    Each format is simulated on the problem's own inputs. Its errors must be like the ones seen in every tensor, and
+    the tensors beyond their bounds most of those that it would have carried there: a mistake in one gradient leaves
+    its neighbours at full precision. With `products`, of `formats.PRODUCTS`, products of matrices were asked for in
+    that precision only.
+    """
+    asked = _asked(problem, products)
     if asked > _FLOAT32.digits and all(_of_float32(truth, name, answer[name], asked) for name in beyond):
-        return f"{LOWER[0][1]}, where {asked} were asked for"
-    scores: dict[str, float] = {}
-    for fmt, name in LOWER:
+        return [_FLOAT32]
+    scores: dict[Format, float] = {}
+    for fmt in NARROWER:
         for values in _simulated(problem, fmt) if fmt.digits < asked else ():
             simulated = {key: _error(truth, key, value) for key, value in values.items()}
             visible = [key for key, error in simulated.items() if (error > truth.named[key].likely).any()]
@@ -48,11 +85,8 @@ def provenance(
                 continue  # lower precision would have shown in the forward too
             explained = len(set(beyond) & set(visible)) > len(visible) / 2
             if explained and bits.max() <= TENSOR_BITS and bits.mean() <= CELL_BITS:
-                scores[name] = min(float(bits.mean()), scores.get(name, np.inf))
-    if not scores:
-        return None
-    named = min(scores, key=scores.__getitem__)
-    return f"{named}, where {asked} were asked for"
+                scores[fmt] = min(float(bits.mean()), scores.get(fmt, np.inf))
+    return sorted(scores, key=scores.__getitem__)
 
 
 def _of_float32(truth: Truth, key: str, values: Any, asked: int) -> bool:

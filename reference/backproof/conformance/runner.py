@@ -2,28 +2,87 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import count
 
 from backproof.conformance.cells import Cell
 from backproof.conformance.decide import Report, decide, tasks
-from backproof.hosting.evaluation import Evaluation, Failure
+from backproof.conformance.probe import probe_tasks
+from backproof.conformance.repeats import ordinal
+from backproof.hosting.evaluation import Evaluation, Failure, Task
 from backproof.hosting.registry import one_line
 from backproof.hosting.worker import Worker
 from backproof.verdicts.judgement import Verdict
 
 CELL_SECONDS = 120.0  # for each evaluation of a cell, a compilation included
+# On the same arrays. What records or profiles its first calls replays something else from the third on (CUDA graphs,
+# TorchScript), so one regime has more of them.
+CALLS, MORE_CALLS = 2, 4
 
 Answers = list[Evaluation | Failure]
 
 
 def ask(worker: Worker, cell: Cell, seconds: float = CELL_SECONDS) -> Answers:
-    """The backend's answers to a cell's tasks, up to the first failure."""
+    """The backend's answers to a cell's tasks, up to the first failure; each task is asked several times."""
     answers: Answers = []
+    calls = MORE_CALLS if cell.problem.regime in ("normal", "repeated") else CALLS
     for task in tasks(cell):
-        answers.append(worker.run(task, seconds))
+        answers.append(_called(worker, task, calls, seconds))
         if isinstance(answers[-1], Failure):
             break
     return answers
+
+
+def _called(worker: Worker, task: Task, calls: int, seconds: float) -> Evaluation | Failure:
+    """The first answer to a task, with those of further calls that differ from it in a bit."""
+    first = worker.run(task, seconds)
+    if isinstance(first, Failure):
+        return first
+    later: list[Evaluation] = []
+    for call in range(2, calls + 1):
+        answer = worker.run(replace(task, again=True), seconds)
+        if isinstance(answer, Failure):
+            return Failure(f"the {ordinal(call)} call on the same arrays: {answer.reason}")
+        if first.other_bits(answer):
+            later.append(replace(answer, call=call))
+    return replace(first, later=tuple(later))
+
+
+def ask_probe(worker: Worker, cell: Cell, seconds: float = CELL_SECONDS) -> Answers:
+    """The backend's answers to the two tasks of a probe's cell."""
+    return [worker.run(task, seconds) for task in probe_tasks(cell)]
+
+
+class _Asker(threading.Thread):
+    """Asks one backend, a job at a time: a probe is asked before the cells that are left."""
+
+    def __init__(self, worker: Worker, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._worker, self._stop_asked = worker, stop
+        self._jobs: queue.PriorityQueue[tuple[int, int, Callable[[], object]]] = queue.PriorityQueue()
+        self._numbers = count()
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            self._jobs.get()[2]()
+
+    def add(self, job: Callable[[], object], priority: int = 1) -> None:
+        self._jobs.put((priority, next(self._numbers), job))
+
+    def probe(self, cell: Cell, seconds: float) -> Answers:
+        """Waits for the backend's present cell, and then for its answers to the probe."""
+        reply: queue.SimpleQueue[Answers] = queue.SimpleQueue()
+        self.add(lambda: reply.put(_answers(lambda: ask_probe(self._worker, cell, seconds))), priority=0)
+        return reply.get()
+
+
+def _answers(asking: Callable[[], Answers]) -> Answers:
+    try:
+        return asking()
+    except Exception as error:
+        return [Failure(one_line(error))]
 
 
 def run(cells: Sequence[Cell], workers: Mapping[str, Worker], seconds: float = CELL_SECONDS) -> Iterator[Report]:
@@ -33,26 +92,28 @@ def run(cells: Sequence[Cell], workers: Mapping[str, Worker], seconds: float = C
     """
     answered: queue.SimpleQueue[tuple[Cell, Answers]] = queue.SimpleQueue()
     stop = threading.Event()
+    askers = {name: _Asker(worker, stop) for name, worker in workers.items()}
 
-    def ask_all(worker: Worker, own: Sequence[Cell]) -> None:
-        for cell in own:
-            if stop.is_set():
-                return
-            try:
-                answers = ask(worker, cell, seconds)
-            except Exception as error:
-                answers = [Failure(one_line(error))]
-            answered.put((cell, answers))
+    @cache
+    def probe(cell: Cell) -> Answers:
+        return askers[cell.backend].probe(cell, seconds)
+
+    def add(cell: Cell) -> None:
+        asker, worker = askers[cell.backend], workers[cell.backend]
+        asker.add(lambda: answered.put((cell, _answers(lambda: ask(worker, cell, seconds)))))
 
     runnable = [cell for cell in cells if cell.skip is None]
     yield from (Report(cell, Verdict.SKIP, cell.skip) for cell in cells if cell.skip is not None)
-    for name, worker in workers.items():
-        own = [cell for cell in runnable if cell.backend == name]
-        threading.Thread(target=ask_all, args=(worker, own), daemon=True).start()
+    for cell in runnable:
+        add(cell)
+    for asker in askers.values():
+        asker.start()
     try:
         for _ in runnable:
-            yield decide(*answered.get())
+            yield decide(*answered.get(), probe)
     finally:
         stop.set()
+        for asker in askers.values():
+            asker.add(lambda: None, priority=-1)  # what waits for a job looks up
         for worker in workers.values():
             worker.close()

@@ -32,6 +32,7 @@ class Task:
     layout: str = "normal"  # of `layouts.LAYOUTS`
     steps: int = 0
     learning_rate: float = 0.0
+    again: bool = False  # the task before, once more: on the very arrays that the backend has of it
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,19 @@ class Evaluation:
     tensors: dict[str, Tensor]
     seconds: float
     settings: dict[str, str] = field(default_factory=dict)  # in force when it was done
+    later: tuple["Evaluation", ...] = ()  # what further calls on the same arrays answered in other bits
+    call: int = 1  # which call on its arrays it answers
 
     @property
     def named(self) -> dict[str, Tensor]:
         """Every tensor that was answered, as `Truth.named` names them."""
         whole = {"loss": self.loss, "output": self.output}
         return {name: tensor for name, tensor in whole.items() if tensor is not None} | self.tensors
+
+    def other_bits(self, other: "Evaluation") -> list[str]:
+        """The tensors of which another evaluation has other bits, another shape or dtype, or which only one has."""
+        ours, theirs = self.named, other.named
+        return [name for name in {**ours, **theirs} if _bits_of(ours.get(name)) != _bits_of(theirs.get(name))]
 
 
 @dataclass(frozen=True)
@@ -60,10 +68,8 @@ class Failure:
 
 def evaluate(backend: Backend, task: Task) -> Evaluation:
     """Run one task on a backend, in this process. Raises ValueError where it changes its arguments."""
-    model, lay_out = derivation(task.file) if task.file else MODELS[task.model], LAYOUTS[task.layout]
-    ours = {
-        name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
-    }
+    model = derivation(task.file) if task.file else MODELS[task.model]
+    ours = _arrays(backend, task)
     params, data = {name: ours[name] for name in model.params}, {name: ours[name] for name in model.data}
     given = {name: _bits(backend, array) for name, array in ours.items()}
     start = time.perf_counter()
@@ -82,6 +88,26 @@ def evaluate(backend: Backend, task: Task) -> Evaluation:
         if given[name] is not None and _bits(backend, array) != given[name]:
             raise ValueError(f"it changes its argument {name}, which is to stay as it is; make a copy")
     return Evaluation(loss, output, values, seconds, {str(k): str(v) for k, v in backend.settings().items()})
+
+
+_last: dict[str, Any] = {}  # the arrays of the task before, in the backend's process
+
+
+def _arrays(backend: Backend, task: Task) -> dict[str, Any]:
+    """The task's arrays as the backend's own. A call `again` gets the same objects: what a backend keeps by its
+    arguments' identity, or writes into them, shows then only."""
+    if not task.again:
+        lay_out = LAYOUTS[task.layout]
+        made = {
+            name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
+        }
+        _last.clear()
+        _last.update(made)
+    return dict(_last)
+
+
+def _bits_of(tensor: Tensor | None) -> tuple[Any, ...] | None:
+    return None if tensor is None else (tensor[1], tensor[0].shape, tensor[0].tobytes())
 
 
 def _bits(backend: Backend, array: Any) -> bytes | None:
