@@ -1,9 +1,9 @@
-"""Two evaluations that show whether a series computes in fewer bits than were asked for.
+"""Three evaluations that show whether a series computes in fewer bits than were asked for.
 
 An error of the size of TF32's may be a mistake. Two things tell: on data of few bits, where every value on the way is
 exact in 8 of them, narrow arithmetic is right and a mistake is not (`exact`). And where the truth needs all the bits
 and every result is a single product, times powers of two, narrow arithmetic answers with numbers of its own format,
-which wide arithmetic with a mistake does not (`full`).
+which wide arithmetic with a mistake does not (`full`): at two scales, since fixed point has as many bits at one only.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,12 @@ from backproof.truth.simulated import simulate
 
 SHAPE = dict(n=3, m=8, k=5)  # m a power of two: 2 / m rounds nothing
 NARROWER = (FORMATS["bfloat16"], PRODUCTS["tf32"], FORMATS["float32"])  # the narrowest first
+SCALES = (1.0, 2.0**-4, 2.0**-9)  # of x
 UNITS = 16  # of a format's unit roundoff: what a few operations in it may be off by
 FOR_FILES = "two_layer_nonlinear"  # a user's derivation may not take our data; its series is asked for this
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+Answered = list[tuple[Any, Quantity]]  # the values of each tensor, beside its truth
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def probe_cell(cell: Cell) -> Cell:
 
 
 def probe_tasks(cell: Cell) -> list[Task]:
-    """The two evaluations of a probe's cell."""
+    """The evaluations of a probe's cell."""
     problem = cell.problem
     return [Task(problem.model, cell.series, problem.dtype, cell.device, arrays) for arrays in _inputs(problem)]
 
@@ -58,23 +60,32 @@ def probe_tasks(cell: Cell) -> list[Task]:
 def shown(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Shown | None:
     """The narrower format that the answers to `probe_tasks(cell)` show; None where they show none."""
     evaluations = [answer for answer in answers if isinstance(answer, Evaluation)]
-    if len(evaluations) < 2:
+    if len(evaluations) < len(_inputs(cell.problem)):
         return None
     asked = FORMATS[cell.problem.dtype] if cell.matmul_precision is None else PRODUCTS[cell.matmul_precision]
     try:
         truths = _truths(cell.problem, cell.algorithm, cell.matmul_precision)
     except Undecided:
         return None
-    exact, full = (_values(a, truth, cell.problem.dtype) for a, truth in zip(evaluations, truths, strict=True))
-    if exact is None or full is None or not all(_within(values, quantity) for values, quantity in exact):
+    answered = [_values(a, truth, cell.problem.dtype) for a, truth in zip(evaluations, truths, strict=True)]
+    first, *others = [values for values in answered if values is not None]
+    if len(others) < len(SCALES) or not all(_within(values, quantity) for values, quantity in first):
         return None
-    for fmt in NARROWER:
-        held = [_held(values, quantity, fmt) for values, quantity in full]
-        right = [_within(values, quantity) for values, quantity in full]
-        seen = [h and not fmt.holds(_middle(quantity)).all() for h, (_, quantity) in zip(held, full, strict=True)]
-        if fmt.digits < asked.digits and any(seen) and all(np.logical_or(held, right)):
-            return Shown(fmt, all(held))
-    return None
+    return next((s for fmt in NARROWER if fmt.digits < asked.digits and (s := _shown(others, fmt))), None)
+
+
+def _shown(answered: Sequence[Answered], fmt: Format) -> Shown | None:
+    """Whether answers to `full` are right or numbers of `fmt`, and at each scale some are such numbers of which the
+    truth is none."""
+    throughout = True
+    for tensors in answered:
+        held = [_held(values, quantity, fmt) for values, quantity in tensors]
+        right = [_within(values, quantity) for values, quantity in tensors]
+        needs_more = [not fmt.holds(_middle(quantity)).all() for _, quantity in tensors]
+        if not all(np.logical_or(held, right)) or not any(np.logical_and(held, needs_more)):
+            return None
+        throughout &= all(held)
+    return Shown(fmt, throughout)
 
 
 def exact(model: Model) -> Arrays:
@@ -89,7 +100,7 @@ def exact(model: Model) -> Arrays:
     raise AssertionError  # `count` has no end
 
 
-def full(model: Model, fmt: Format) -> Arrays:
+def full(model: Model, fmt: Format, scale: float = 1.0) -> Arrays:
     """Arrays (float64) whose examples are all the same, and of which every gradient is a single product.
 
     The last layer's weights are so small beside b and y that the residual is a power of two but for less than half a
@@ -97,17 +108,17 @@ def full(model: Model, fmt: Format) -> Arrays:
     activation cut to the narrow format. What multiplies x is exact in 8 bits, or x holds all the bits, but
     never both; and sigma is taken at points of all the bits.
     """
-    rng, m, k = np.random.default_rng(0), SHAPE["m"], SHAPE["k"]
-    small, level = 2.0 ** (11 - fmt.digits), 2.0**6
+    rng, m, k = np.random.default_rng(int(1 / scale)), SHAPE["m"], SHAPE["k"]
+    small, level = 2.0 ** (9 - fmt.digits), 2.0**6
     y = np.full((1, m), -level)
-    x = np.repeat(fmt.round(1 + rng.random((SHAPE["n"], 1))), m, axis=1)
+    x = scale * np.repeat(fmt.round(1 + rng.random((SHAPE["n"], 1))), m, axis=1)
     if model.name == "univariate":
         return {"x": x[:1], "y": y, "w": np.array(small), "b": np.array(level)}
     if model.name == "multivariate":
         return {"X": x, "y": y, "w": np.full((1, len(x)), small), "b": np.array(level)}
     W1, z = 2.0 ** rng.integers(-2, 2, (k, len(x))), fmt.round(rng.uniform(0.5, 2.5, (k, 1)))
     if model.name == "two_layer_nonlinear":
-        x = np.repeat([[1.0], [-0.5], [2.0]], m, axis=1)
+        x = scale * np.repeat([[1.0], [-0.5], [2.0]], m, axis=1)
         z *= (-1.0) ** np.arange(k)[:, None]
     b1 = fmt.round(z - W1 @ x[:, :1]) if model.name == "two_layer_nonlinear" else z
     w2 = small * 2.0 ** (np.arange(k)[None] % 3 - 1)
@@ -135,10 +146,8 @@ def _few_bits(model: Model, rng: np.random.Generator) -> Arrays:
 @cache
 def _inputs(problem: Problem) -> list[Arrays]:
     model, fmt = MODELS[problem.model], FORMATS[problem.dtype]
-    return [
-        {name: np.asarray(array, fmt.numpy) for name, array in arrays.items()}
-        for arrays in (exact(model), full(model, fmt))
-    ]
+    drawn = [exact(model), *(full(model, fmt, scale) for scale in SCALES)]
+    return [{name: np.asarray(array, fmt.numpy) for name, array in arrays.items()} for arrays in drawn]
 
 
 @cache
@@ -147,7 +156,7 @@ def _truths(problem: Problem, form: str | None, products: str | None) -> list[Tr
     return [certify(model, arrays, problem.dtype, form, products) for arrays in _inputs(problem)]
 
 
-def _values(answer: Evaluation, truth: Truth, dtype: str) -> list[tuple[Any, Quantity]] | None:
+def _values(answer: Evaluation, truth: Truth, dtype: str) -> Answered | None:
     """Every tensor answered, beside its truth; None where one is missing, or has not its shape and dtype."""
     named = answer.named
     for name, quantity in truth.named.items():

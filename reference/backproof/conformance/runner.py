@@ -51,7 +51,7 @@ def _called(worker: Worker, task: Task, calls: int, seconds: float) -> Evaluatio
 
 
 def ask_probe(worker: Worker, cell: Cell, seconds: float = CELL_SECONDS) -> Answers:
-    """The backend's answers to the two tasks of a probe's cell."""
+    """The backend's answers to the tasks of a probe's cell."""
     return [worker.run(task, seconds) for task in probe_tasks(cell)]
 
 
