@@ -9,6 +9,7 @@ from backproof import MODELS
 from backproof.conformance import decide as deciding
 from backproof.conformance.cells import DISTINCT, Cell, Problem
 from backproof.conformance.decide import decide, tasks, truth
+from backproof.conformance.probe import probe_tasks
 from backproof.conformance.relations import RELATIONS
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.user_model import UserModel, key
@@ -187,9 +188,13 @@ def test_a_lower_dtype_is_named_and_a_higher_one_is_only_wrong():
     asked = cell()
     (answer,) = answers(asked)
     lower = spoiled(answer, "w", np.float16, "float16")
-    report = decide(asked, [spoiled(lower, "b", np.float32, "float32")])
-    assert report.precision == "float16, where float64 was asked for (is it switched off?)"
+    lower = spoiled(lower, "b", np.float32, "float32")
+    report = decide(asked, [lower])
+    assert report.precision is None  # loss and output have the dtype asked for: it is not switched off
     assert report.gradients["w"].diagnosis.kind == report.gradients["b"].diagnosis.kind == "dtype"
+    for name in ("loss", "output"):
+        lower = spoiled(lower, name, np.float32, "float32")
+    assert decide(asked, [lower]).precision == "float32, where float64 was asked for (is it switched off?)"
     asked = cell(dtype="float32")
     (answer,) = answers(asked)
     report = decide(asked, [spoiled(answer, "w", np.float64, "float64")])
@@ -198,32 +203,67 @@ def test_a_lower_dtype_is_named_and_a_higher_one_is_only_wrong():
     assert (unknown.verdict, unknown.precision) == (Verdict.FAIL, None)
 
 
-def test_a_precision_that_explains_the_errors_is_named_with_the_settings_in_force():
-    """float64 was asked for and everything was computed in float32."""
-    asked, narrow = cell(), cell(dtype="float32")
-    (answer,) = answers(narrow)
-    wide = replace(tasks(narrow)[0], arrays=tasks(asked)[0].arrays)
-    answer = evaluate(NUMPY, wide)
+def in_float32(task):
+    """What float32 arithmetic answers to a task in float64, in numbers of float64."""
+    answer = evaluate(NUMPY, replace(task, dtype="float32"))
     values = {name: (v.astype("float64"), "float64") for name, (v, _) in answer.named.items()}
-    loss, output = values.pop("loss"), values.pop("output")
+    return replace(answer, loss=values.pop("loss"), output=values.pop("output"), tensors=values)
+
+
+def probe(answer):
+    return lambda asked: [answer(task) for task in probe_tasks(asked)]
+
+
+def test_a_precision_that_the_probe_shows_is_named_with_the_settings_in_force():
+    """float64 was asked for and everything was computed in float32."""
+    asked = cell()
+    answer = in_float32(tasks(asked)[0])
     said = "24 significand bits: float32 (is float64 switched off?), where 53 were asked for"
     for settings, force in (({}, ""), ({"x64": "off", "tf32": "on"}, " (in force: x64 off, tf32 on)")):
-        report = decide(asked, [replace(answer, loss=loss, output=output, tensors=values, settings=settings)])
+        report = decide(asked, [replace(answer, settings=settings)], probe(in_float32))
         assert report.precision == said + force
         assert {j.verdict for j in report.tensors.values()} == {Verdict.FAIL}
         assert report.reason == f"loss: {said}{force}"
 
 
+@pytest.mark.parametrize(
+    "probed",
+    [
+        None,  # nobody can be asked
+        probe(lambda task: evaluate(NUMPY, task)),  # it answers the probe in full precision
+        probe(lambda task: Failure("it crashed")),
+        probe(lambda task: spoiled(in_float32(task), "w", lambda w: 1.01 * w)),  # wrong where float32 is exact
+        probe(lambda task: spoiled(in_float32(task), "w", np.float32, "float32")),
+        probe(lambda task: spoiled(in_float32(task), "w", np.ravel)),
+    ],
+)
+def test_without_a_probe_that_shows_it_the_size_alone_is_told(probed):
+    asked = cell()
+    report = decide(asked, [in_float32(tasks(asked)[0])], probed)
+    assert (report.verdict, report.precision) == (Verdict.FAIL, None)
+    assert report.reason.endswith("(an error as large as float32's)")
+
+
 def test_a_tensor_within_its_bounds_is_not_counted_to_a_lower_precision():
-    asked, narrow = cell(), cell(dtype="float32")
+    asked = cell()
     (answer,) = answers(asked)
-    lower = evaluate(NUMPY, replace(tasks(narrow)[0], arrays=tasks(asked)[0].arrays))
+    lower = in_float32(tasks(asked)[0])
     for name in ("loss", "output", "w"):
-        answer = spoiled(answer, name, lambda _, name=name: lower.named[name][0].astype("float64"))
-    report = decide(asked, [answer])
+        answer = spoiled(answer, name, lambda _, name=name: lower.named[name][0])
+    report = decide(asked, [answer], probe(in_float32))
     assert report.precision.startswith("24 significand bits")
     assert {name for name, j in report.tensors.items() if j.verdict is Verdict.FAIL} == {"loss", "output", "dw"}
     assert (report.gradients["b"].verdict, report.gradients["b"].reason) == (Verdict.PASS, None)
+
+
+def test_the_probe_is_asked_only_where_errors_are_of_a_lower_precisions_size():
+    def never(asked):
+        raise AssertionError
+
+    asked = cell()
+    (answer,) = answers(asked)
+    for told in (answer, spoiled(answer, "w", np.negative)):
+        assert decide(asked, [told], never).precision is None
 
 
 def test_between_the_bounds_without_a_precision_to_explain_it_stays_inconclusive():
@@ -285,3 +325,94 @@ def test_other_bits_at_the_same_inputs_are_reported_and_do_not_fail():
     report = decide(asked, [first, other])
     assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, f"dw: {WRONG_BITS}")
     assert {n for n, j in report.tensors.items() if j.verdict is Verdict.PASS} == {"loss", "output", "db"}
+
+
+def again(first, *others):
+    """A first answer with those of later calls that differ from it."""
+    return replace(first, later=tuple(replace(other, call=i) for i, other in enumerate(others, 2)))
+
+
+WRONG_CALLS = {
+    "zeros": lambda a: spoiled(a, "w", np.zeros_like),
+    "doubled": lambda a: spoiled(a, "w", lambda w: 2 * w),
+    "nan": lambda a: spoiled(a, "w", lambda w: w * np.nan),
+    "inf": lambda a: spoiled(a, "w", lambda w: w * np.inf),
+    "shape": lambda a: spoiled(a, "w", np.ravel),
+    "dtype": lambda a: spoiled(a, "w", np.float32, "float32"),
+    "loss": lambda a: spoiled(a, "loss", lambda loss: loss + 1),
+    "output": lambda a: spoiled(a, "output", lambda y: y + 1),
+    "missing": lambda a: replace(a, tensors={"b": a.tensors["b"]}),
+    "extra": lambda a: replace(a, tensors=a.tensors | {"v": a.tensors["b"]}),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_CALLS)
+@pytest.mark.parametrize("regime", ["normal", "repeated"])
+def test_a_wrong_later_answer_fails_and_says_which_call_it_is(regime, wrong):
+    asked = cell(regime=regime)
+    told = answers(asked)
+    right = spoiled(told[0], "b", lambda b: np.nextafter(b, 9))
+    report = decide(asked, [again(told[0], right, WRONG_CALLS[wrong](told[0])), *told[1:]])
+    assert report.verdict is Verdict.FAIL
+    assert "the third call on the same arrays is wrong: " in report.reason
+    failed = {name: j for name, j in report.tensors.items() if j.verdict is Verdict.FAIL}
+    assert len(failed) == 1
+    if wrong in ("zeros", "doubled", "loss", "output"):
+        assert all(j.error > j.bound for j in failed.values())  # with its numbers
+
+
+@pytest.mark.parametrize("wrong", ["zeros", "nan", "missing"])
+def test_a_wrong_second_run_fails_too(wrong):
+    asked = cell(regime="repeated")
+    first, second = answers(asked)
+    assert decide(asked, [first, WRONG_CALLS[wrong](second)]).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("regime", ["microbatches", "steps5"])
+@pytest.mark.parametrize("which", [0, -1])
+def test_every_answer_of_a_cell_has_later_calls(which, regime):
+    asked = cell(regime=regime)
+    told = answers(asked)
+    told[which] = again(told[which], spoiled(told[which], "w", lambda w: 2 * w))
+    report = decide(asked, told)
+    assert report.verdict is Verdict.FAIL
+    assert "the second call on the same arrays is wrong" in report.reason
+
+
+def test_a_failure_that_later_calls_do_not_repeat_says_so():
+    asked = cell()
+    (answer,) = answers(asked)
+    wrong = spoiled(answer, "w", np.zeros_like)
+    said = "the second call on the same arrays answers differently: it is "
+    flaky = decide(asked, [again(wrong, answer)])
+    assert (flaky.verdict, flaky.gradients["w"].error) == (Verdict.FAIL, decide(asked, [wrong]).gradients["w"].error)
+    assert f"{said}within its bounds, with an error of " in flaky.reason
+    assert f"{said}wrong too" in decide(asked, [again(wrong, spoiled(answer, "w", np.negative))]).reason
+    assert "call" not in decide(asked, [wrong]).reason
+
+
+def test_other_bits_within_the_bounds_fail_no_cell():
+    asked = cell()
+    (answer,) = answers(asked)
+    other = spoiled(answer, "w", lambda w: np.nextafter(w, 9))
+    assert decide(asked, [again(answer, other)]).verdict is Verdict.PASS
+    asked = cell(regime="repeated")
+    report = decide(asked, [again(answer, other), answer])
+    assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, f"dw: {WRONG_BITS}")
+
+
+def test_a_later_answer_of_gradients_by_hand_is_excused_no_larger_error(monkeypatch):
+    """A form that loses digits is excused; zeros at a second call are not."""
+
+    def rounding(problem, judged):
+        weak = {"verdict": Verdict.INCONCLUSIVE, "reason": "rounding"}
+        return {name: replace(j, **weak) if j.verdict is Verdict.FAIL else j for name, j in judged.items()}
+
+    monkeypatch.setattr(deciding, "weighed", rounding)
+    (answer,) = answers(cell())
+    weak, weaker = (spoiled(answer, "w", lambda w, d=d: w * (1 + d)) for d in (1e-9, 2e-9))
+    for regime, rest in (("normal", []), ("repeated", [weak])):
+        asked = cell(regime=regime, by_hand=True)
+        assert decide(asked, [again(weak, weaker), *rest]).verdict is Verdict.INCONCLUSIVE
+        assert decide(asked, [again(weak, spoiled(answer, "w", np.zeros_like)), *rest]).verdict is Verdict.FAIL
+        assert decide(asked, [again(answer, weak), *([answer] if rest else [])]).verdict is Verdict.FAIL

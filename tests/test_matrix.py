@@ -3,7 +3,7 @@
 import pytest
 
 from backproof.conformance.decide import decide
-from backproof.conformance.runner import ask
+from backproof.conformance.runner import ask, ask_probe
 from backproof.results.table import describe
 from backproof.verdicts.judgement import Verdict
 
@@ -11,7 +11,8 @@ from backproof.verdicts.judgement import Verdict
 def test_conforms(cell, session):
     if cell.skip:
         pytest.skip(cell.skip)
-    report = decide(cell, ask(session.workers[cell.backend], cell))
+    worker = session.workers[cell.backend]
+    report = decide(cell, ask(worker, cell), lambda probe: ask_probe(worker, probe))
     if report.verdict is Verdict.INCONCLUSIVE:
         pytest.skip(f"INCONCLUSIVE {report.reason}")
     told = [line for name, j in report.tensors.items() for line in (f"{name}: {j.verdict}", *describe(name, j))]

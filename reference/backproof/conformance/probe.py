@@ -68,10 +68,10 @@ def shown(cell: Cell, answers: Sequence[Evaluation | Failure]) -> Shown | None:
     except Undecided:
         return None
     answered = [_values(a, truth, cell.problem.dtype) for a, truth in zip(evaluations, truths, strict=True)]
-    first, *others = [values for values in answered if values is not None]
-    if len(others) < len(SCALES) or not all(_within(values, quantity) for values, quantity in first):
+    well_formed = [tensors for tensors in answered if tensors is not None]
+    if len(well_formed) < len(answered) or not all(_within(values, quantity) for values, quantity in well_formed[0]):
         return None
-    return next((s for fmt in NARROWER if fmt.digits < asked.digits and (s := _shown(others, fmt))), None)
+    return next((s for fmt in NARROWER if fmt.digits < asked.digits and (s := _shown(well_formed[1:], fmt))), None)
 
 
 def _shown(answered: Sequence[Answered], fmt: Format) -> Shown | None:
