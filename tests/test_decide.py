@@ -9,7 +9,7 @@ from backproof import MODELS
 from backproof.conformance import decide as deciding
 from backproof.conformance.cells import DISTINCT, Cell, Problem
 from backproof.conformance.decide import decide, tasks, truth
-from backproof.conformance.probe import probe_tasks
+from backproof.conformance.probe import probe_tasks, shown
 from backproof.conformance.relations import RELATIONS
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.conformance.user_model import UserModel, key
@@ -211,7 +211,7 @@ def in_float32(task):
 
 
 def probe(answer):
-    return lambda asked: [answer(task) for task in probe_tasks(asked)]
+    return lambda asked: shown(asked, [answer(task) for task in probe_tasks(asked)])
 
 
 def test_a_precision_that_the_probe_shows_is_named_with_the_settings_in_force():

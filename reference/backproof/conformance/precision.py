@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from backproof.conformance.cells import Cell, Problem, inputs
-from backproof.conformance.probe import NARROWER, Shown, probe_cell, shown
+from backproof.conformance.probe import NARROWER, Shown, probe_cell
 from backproof.graph.tracing import trace
-from backproof.hosting.evaluation import Evaluation, Failure
 from backproof.rounding.formats import FORMATS, PRODUCTS, Format
 from backproof.truth.certify import Truth, dimensions
 from backproof.truth.simulated import simulate
@@ -29,7 +28,7 @@ ROUNDED_INPUTS = 8
 CELL_BITS, TENSOR_BITS = 3.0, 7.0
 
 Values = Mapping[str, np.ndarray[Any, Any]]
-Probe = Callable[[Cell], list[Evaluation | Failure]]  # asks a backend the `probe_tasks` of a probe's cell
+Probe = Callable[[Cell], Shown | None]  # asks a backend the tasks of a probe's cell, and says what is shown
 
 
 def provenance(
@@ -43,7 +42,7 @@ def provenance(
     alike = as_large_as(cell.problem, truth, answer, beyond, cell.matmul_precision)
     if not alike:
         return None, None
-    seen = shown(probe_cell(cell), probe(probe_cell(cell))) if probe else None
+    seen = probe(probe_cell(cell)) if probe else None
     if seen is None or seen.fmt not in alike:
         return None, f"an error as large as {_said(alike[0])}'s"
     return f"{_named(seen)}, where {_asked(cell.problem, cell.matmul_precision)} were asked for", None

@@ -4,12 +4,12 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import count
 
 from backproof.conformance.cells import Cell
 from backproof.conformance.decide import Report, decide, tasks
-from backproof.conformance.probe import probe_tasks
+from backproof.conformance.probe import Shown, probe_tasks, shown
 from backproof.conformance.repeats import ordinal
 from backproof.hosting.evaluation import Evaluation, Failure, Task
 from backproof.hosting.registry import one_line
@@ -50,9 +50,9 @@ def _called(worker: Worker, task: Task, calls: int, seconds: float) -> Evaluatio
     return replace(first, later=tuple(later))
 
 
-def ask_probe(worker: Worker, cell: Cell, seconds: float = CELL_SECONDS) -> Answers:
-    """The backend's answers to the tasks of a probe's cell."""
-    return [worker.run(task, seconds) for task in probe_tasks(cell)]
+def ask_probe(worker: Worker, cell: Cell, seconds: float = CELL_SECONDS) -> Shown | None:
+    """The lower precision that the backend's answers to a probe's cell show."""
+    return shown(cell, [worker.run(task, seconds) for task in probe_tasks(cell)])
 
 
 class _Asker(threading.Thread):
@@ -71,11 +71,12 @@ class _Asker(threading.Thread):
     def add(self, job: Callable[[], object], priority: int = 1) -> None:
         self._jobs.put((priority, next(self._numbers), job))
 
-    def probe(self, cell: Cell, seconds: float) -> Answers:
-        """Waits for the backend's present cell, and then for its answers to the probe."""
-        reply: queue.SimpleQueue[Answers] = queue.SimpleQueue()
-        self.add(lambda: reply.put(_answers(lambda: ask_probe(self._worker, cell, seconds))), priority=0)
-        return reply.get()
+    def probe(self, cell: Cell, seconds: float) -> Shown | None:
+        """`ask_probe`, once the backend's present cell is answered. What is judged is judged by the caller's thread."""
+        asked, reply = probe_tasks(cell), queue.SimpleQueue[Answers]()
+        answers = partial(_answers, lambda: [self._worker.run(task, seconds) for task in asked])
+        self.add(lambda: reply.put(answers()), priority=0)
+        return shown(cell, reply.get())
 
 
 def _answers(asking: Callable[[], Answers]) -> Answers:
@@ -95,7 +96,7 @@ def run(cells: Sequence[Cell], workers: Mapping[str, Worker], seconds: float = C
     askers = {name: _Asker(worker, stop) for name, worker in workers.items()}
 
     @cache
-    def probe(cell: Cell) -> Answers:
+    def probe(cell: Cell) -> Shown | None:
         return askers[cell.backend].probe(cell, seconds)
 
     def add(cell: Cell) -> None:
