@@ -73,7 +73,7 @@ def test_float16_throughout_is_shown(model):
 @pytest.mark.parametrize("fmt", NARROWER[:2], ids=lambda fmt: fmt.name)
 @pytest.mark.parametrize("model", ["multivariate", "two_layer_nonlinear"])
 def test_products_declared_narrow_are_no_lower_precision(model, fmt):
-    asked = cell(model, products="tf32")
+    asked = cell(model, matmul_precision="tf32")
     seen = shown(asked, answers(asked, Cut(fmt.round)))
     assert (seen.fmt if seen else None) == (fmt if fmt.name == "bfloat16" else None)
 

@@ -9,11 +9,11 @@ import numpy as np
 from backproof.conformance.by_hand import weighed
 from backproof.conformance.cells import Cell, Problem, inputs
 from backproof.conformance.precision import Probe, provenance
-from backproof.hosting.layouts import LAYOUTS
 from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.repeats import repeated, with_later
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.hosting.evaluation import Evaluation, Failure, Task
+from backproof.hosting.layouts import LAYOUTS
 from backproof.rounding.formats import FORMATS
 from backproof.truth.certify import Truth, certify, certify_descent
 from backproof.truth.exact import Undecided, balls, precision

@@ -48,7 +48,9 @@ def probe_cell(cell: Cell) -> Cell:
     name = problem.model if problem.file is None else FOR_FILES
     dims = tuple((letter, SHAPE[letter]) for letter in MODELS[name].letters)
     algorithm = cell.algorithm if problem.file is None else None
-    return replace(cell, problem=Problem(name, dims, "probe", problem.dtype), algorithm=algorithm, skip=None, by_hand=False)
+    return replace(
+        cell, problem=Problem(name, dims, "probe", problem.dtype), algorithm=algorithm, skip=None, by_hand=False
+    )
 
 
 def probe_tasks(cell: Cell) -> list[Task]:
