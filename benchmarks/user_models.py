@@ -10,13 +10,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from flint import arb
 
 from backproof.conformance.user_model import Key, UserModel
 from backproof.core.errors import InputError
 from backproof.models.model import Dims, Model
+from backproof.truth.balls import middles
 from backproof.truth.certify import certify, certify_descent
-from backproof.truth.quantities import magnitudes
 from backproof.verdicts.judgement import Judgement, Verdict, judge
 from benchmarks.found import Found
 
@@ -63,7 +62,7 @@ def start(path: str, dims: Key) -> tuple[Model, dict[str, Any], float]:
     user = _opened(path, dims)
     arrays = {name: np.asarray(a, np.float32) for name, a in user.arrays(dims, "normal").items()}
     truth = certify(user.model, arrays, "float64")
-    slope = np.sqrt(sum(float((magnitudes(q.value, arb.mid) ** 2).sum()) for q in truth.gradients.values()))
+    slope = np.sqrt(sum(float((middles(q.value) ** 2).sum()) for q in truth.gradients.values()))
     norm = np.sqrt(sum(float((arrays[name].astype(np.float64) ** 2).sum()) for name in user.model.params))
     if not 0 < slope < np.inf:
         raise InputError(f"{path}: its gradient is {slope} at the start; there is no descent to time")

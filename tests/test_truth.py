@@ -10,9 +10,10 @@ from backproof.graph.reverse import RULES, dependents, sweep
 from backproof.graph.source_spans import source_lines
 from backproof.graph.sweep import evaluate, reachable
 from backproof.graph.tracing import trace
+from backproof.truth.balls import balls, precision
 from backproof.truth.certify import certify
 from backproof.truth.confirm import Disagreement, confirm, confirm_along
-from backproof.truth.exact import Undecided, balls, precision
+from backproof.truth.exact import Undecided
 from backproof.truth.floating import Floating
 
 DIMS = {"n": 3, "m": 7, "k": 5}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from backproof.truth.exact import precision
+from backproof.truth.balls import precision
 from backproof.truth.quantities import Quantity
 from backproof.verdicts.judgement import Verdict, judge
 

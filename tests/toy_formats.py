@@ -13,8 +13,8 @@ from backproof.graph.sweep import evaluate
 from backproof.rounding.error_sweep import RoundingErrors
 from backproof.rounding.formats import Format
 from backproof.rounding.growth import rigorous
-from backproof.truth.exact import Balls, arb, balls, precision
-from backproof.truth.quantities import magnitudes
+from backproof.truth.balls import abs_lower, abs_upper, balls, precision
+from backproof.truth.exact import Balls
 
 U = 1 / 16
 UP, DOWN = 1 + U, 1 - U
@@ -35,7 +35,7 @@ def bound(function, *values, fmt=TOY, law=rigorous, products=None, wrt=None):
         (node,) = adjoints(node, [inputs[wrt]])
     with precision(192):
         exact = evaluate([node], Balls({name: balls(array) for name, array in arrays.items()}))
-        upper, lower = (lambda n, side=side: magnitudes(exact[n], side) for side in (arb.abs_upper, arb.abs_lower))
+        upper, lower = (lambda n, side=side: side(exact[n]) for side in (abs_upper, abs_lower))
         arithmetic = RoundingErrors(fmt, law, upper, lower, products)
         return arithmetic.error(evaluate([node], arithmetic)[node])
 

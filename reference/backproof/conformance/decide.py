@@ -15,8 +15,9 @@ from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.hosting.evaluation import Evaluation, Failure, Task
 from backproof.hosting.layouts import LAYOUTS
 from backproof.rounding.formats import FORMATS
+from backproof.truth.balls import balls, precision
 from backproof.truth.certify import Truth, certify, certify_descent
-from backproof.truth.exact import Undecided, balls, precision
+from backproof.truth.exact import Undecided
 from backproof.truth.quantities import FIRST_BITS, Quantity
 from backproof.verdicts.judgement import Diagnosis, Judgement, Verdict, judge
 

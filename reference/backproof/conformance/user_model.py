@@ -16,7 +16,7 @@ import numpy as np
 
 from backproof.core.errors import InputError
 from backproof.derivation.process import UserProcess
-from backproof.derivation.samples import all_dims
+from backproof.derivation.samples import all_dims, traced_rows
 from backproof.graph.nodes import Node
 from backproof.graph.sweep import rebuild
 from backproof.hosting.layouts import LAYOUTS
@@ -70,7 +70,7 @@ class UserModel:
             shapes = at(outer)
             traced, drawn = {}, {}
             for dims in shapes:
-                found = _Traced(*user.ask("trace", dims))
+                found = _Traced(*traced_rows(user, dims))
                 traced[tuple(outer.shape(array, dims) for array in outer.shapes)] = found
                 for offset, draw in enumerate(DRAWS):
                     drawn[key(dims), draw] = user.ask("draw", dims, seed + offset)

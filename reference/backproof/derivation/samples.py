@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from flint import arb
-
 from backproof.core.errors import InputError
 from backproof.derivation.process import UserProcess
 from backproof.graph.nodes import Node
 from backproof.graph.sweep import rebuild
 from backproof.graph.tracing import Trace
 from backproof.models.model import Dims, Model
+from backproof.truth.balls import middles
 from backproof.truth.confirm import confirm
-from backproof.truth.quantities import Quantity, certified, magnitudes
+from backproof.truth.quantities import Quantity, certified
 
 # Sizes by letter, in the order of Model.letters. A factor is told from another by its values at the three
 # shapes; at the last, sums, means and roots over a dimension divide exactly.
@@ -55,12 +54,17 @@ class Sample:
     @cached_property
     def truths(self) -> dict[str, Any]:
         """The truth rounded to float64."""
-        return {name: magnitudes(q.value, arb.mid) for name, q in self.quantities.items()}
+        return {name: middles(q.value) for name, q in self.quantities.items()}
 
     @property
     def where(self) -> str:
         """The sample as a person calls it."""
-        return ", ".join(f"{letter} = {size}" for letter, size in self.graph.dims.items()) or "scalars"
+        return written(self.graph.dims) or "scalars"
+
+
+def written(dims: Dims) -> str:
+    """Sizes as a person writes them: "n = 3, m = 7"."""
+    return ", ".join(f"{letter} = {size}" for letter, size in dims.items())
 
 
 def all_dims(model: Model) -> list[dict[str, int]]:
@@ -78,11 +82,19 @@ def sizes(model: Model, preferred: tuple[int, ...]) -> dict[str, int]:
 
 def build(user: UserProcess, model: Model, dims: Dims) -> Graph:
     """Trace the loss at `dims` in the user's process. Raises InputError."""
-    rows, loss, inputs, taps = user.ask("trace", dims)
+    rows, loss, inputs, taps = traced_rows(user, dims)
     order = rebuild(rows)
     named = [{name: order[i] for name, i in places.items()} for places in (inputs, taps)]
     trace = Trace(named[0], order[loss], named[1], {})
     return Graph(dims, order, trace.differentiated([*model.params, *(tap for tap in taps if tap not in model.shapes)]))
+
+
+def traced_rows(user: UserProcess, dims: Dims) -> Any:
+    """The answer of `child` to "trace". Raises InputError, which names the sizes: at others the loss may do."""
+    try:
+        return user.ask("trace", dims)
+    except InputError as error:
+        raise InputError(f"{error} (at {written(dims)})" if dims else str(error)) from None
 
 
 def draw(user: UserProcess, model: Model, seed: int) -> list[Sample]:

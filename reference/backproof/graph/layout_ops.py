@@ -32,6 +32,8 @@ def multiplicity(positions: Any) -> int:
 def concat(arrays: Sequence[Any], axis: int = 0) -> Node:
     """The arrays one after the other along an axis they have."""
     nodes = [as_node(array) for array in arrays]
+    if not nodes:
+        raise InputError("concat: there is no array to join")
     first = nodes[0]
     axis = axis % max(first.ndim, 1)
     rest = {node.shape[:axis] + node.shape[axis + 1 :] for node in nodes if node.ndim == first.ndim}
@@ -44,7 +46,10 @@ def concat(arrays: Sequence[Any], axis: int = 0) -> Node:
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Node:
     """The arrays along a new axis."""
-    return concat([expand_dims(array, axis) for array in arrays], axis)
+    widened = [expand_dims(array, axis) for array in arrays]
+    if not widened:
+        raise InputError("stack: there is no array to join")
+    return concat(widened, axis)
 
 
 def expand_dims(x: Any, axis: int) -> Node:

@@ -41,6 +41,16 @@ def _number(function: Callable[..., Any]) -> Any:
     return staticmethod(lambda *args, dtype=None, **named: nodes.as_node(np.asarray(function(*args, **named), float)))
 
 
+def _variance(name: str, x: Any, axis: Axis, correction: float, keepdims: bool) -> Node:
+    node = nodes.as_node(x)
+    axes = nodes.axes_of(node, axis)
+    count = nodes.terms(node, axes)
+    if count <= correction and nodes.total(node, axis).size:
+        raise InputError(f"{name}: {nodes.counted(node, axes)}, where the correction is {correction}")
+    squares = (node - nodes.mean(node, axis, True)) ** 2
+    return nodes.total(squares, axis, keepdims) / (count - correction)
+
+
 class Namespace:
     """The array-API functions that can be traced, and those of FUNCTIONS; the standard lacks `sigmoid`."""
 
@@ -97,14 +107,11 @@ class Namespace:
 
     @staticmethod
     def var(x: Any, *, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Node:
-        node = nodes.as_node(x)
-        squares = (node - nodes.mean(node, axis, True)) ** 2
-        summed = nodes.total(squares, axis, keepdims)
-        return summed / (node.size // max(summed.size, 1) - correction)
+        return _variance("var", x, axis, correction, keepdims)
 
     @staticmethod
     def std(x: Any, *, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Node:
-        return nodes.unary("sqrt", Namespace.var(x, axis=axis, correction=correction, keepdims=keepdims))
+        return nodes.unary("sqrt", _variance("std", x, axis, correction, keepdims))
 
     @staticmethod
     def max(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Node:

@@ -251,6 +251,17 @@ def axes_of(x: Node, axis: int | Sequence[int] | None) -> tuple[int, ...]:
     return tuple(sorted({a % x.ndim for a in axes}))
 
 
+def terms(x: Node, axes: Sequence[int]) -> int:
+    """How many values of x a reduction over `axes` makes one of."""
+    return math.prod(x.shape[a] for a in axes)
+
+
+def counted(x: Node, axes: Sequence[int]) -> str:
+    """How many values `terms` counts, in words."""
+    count, along = terms(x, axes), f" along axis {', '.join(map(str, axes))}" if axes else ""
+    return f"an array of shape {x.shape} has {count or 'no'} value{'s' * (count != 1)}{along}"
+
+
 def total(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
     """The sum over `axis` (all axes if None)."""
     x = as_node(x)
@@ -261,7 +272,10 @@ def total(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = Fals
 
 
 def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
-    """The mean over `axis` (all axes if None): the sum over the number of its terms."""
+    """The mean over `axis` (all axes if None): the sum over the number of its terms. InputError for a mean of none."""
     node = as_node(x)
-    summed = total(node, axis, keepdims)
-    return summed / (node.size // max(summed.size, 1))
+    axes = axes_of(node, axis)
+    summed, count = total(node, axis, keepdims), terms(node, axes)
+    if not count and summed.size:
+        raise InputError(f"mean: {counted(node, axes)}")
+    return summed / count

@@ -5,13 +5,14 @@ Where a choice that the parameters bear on is a tie, the loss has a kink: see `e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from backproof.core.errors import InputError
-from backproof.graph.nodes import Node, as_node, axes_of, binary, broadcast, reshape, unary
+from backproof.graph.nodes import Node, as_node, axes_of, binary, broadcast, counted, reshape, terms, unary
 
 CHOOSING = ("positive", "nonnegative", "zero", "abs", "maximum", "max")
 
@@ -44,16 +45,28 @@ def minimum(a: Any, b: Any) -> Node:
 
 
 def largest(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
-    """The maximum over `axis` (all axes if None)."""
-    node = as_node(x)
+    """The maximum over `axis` (all axes if None). Raises InputError where that is no value's."""
+    return _largest(as_node(x), axis, keepdims, "max")
+
+
+def smallest(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    """The minimum over `axis` (all axes if None). Raises InputError where that is no value's."""
+    return -_largest(-as_node(x), axis, keepdims, "min")
+
+
+def _largest(node: Node, axis: int | Sequence[int] | None, keepdims: bool, name: str) -> Node:
     axes = axes_of(node, axis)
+    if not terms(node, axes):
+        raise InputError(f"{name}: {counted(node, axes)}")
     found = Node("max", (node,), tuple(s for a, s in enumerate(node.shape) if a not in axes), axes=axes)
     return reshape(found, tuple(1 if a in axes else s for a, s in enumerate(node.shape))) if keepdims else found
 
 
-def smallest(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
-    """The minimum over `axis` (all axes if None)."""
-    return -largest(-as_node(x), axis, keepdims)
+def rows_along(x: Any, axes: Sequence[int]) -> Any:
+    """An array as a matrix whose rows run along `axes`."""
+    moved = np.moveaxis(x, axes, range(-len(axes), 0))
+    kept = x.ndim - len(axes)
+    return moved.reshape(math.prod(moved.shape[:kept]), math.prod(moved.shape[kept:]))
 
 
 def peak(x: Any, axes: tuple[int, ...]) -> Any:

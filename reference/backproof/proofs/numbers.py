@@ -18,8 +18,9 @@ from backproof.models.model import Model
 from backproof.proofs.specification import TRANSCENDENTAL
 from backproof.proofs.tensors import Tensor, sigma
 from backproof.proofs.trace import Trace
-from backproof.truth.exact import objects, of_scalar
-from backproof.truth.series import Objects, Series
+from backproof.truth.balls import Objects, objects
+from backproof.truth.exact import of_scalar
+from backproof.truth.series import Series
 
 BITS = 128  # working precision of the balls
 SLACK = arb(2) ** -64  # a ball wider than this would agree with too much

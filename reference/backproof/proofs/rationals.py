@@ -23,8 +23,7 @@ from backproof.proofs.numbers import BITS, Replay, arithmetic, converted, draw, 
 from backproof.proofs.specification import SPECIFICATIONS
 from backproof.proofs.tensors import Tensor
 from backproof.proofs.trace import Trace
-from backproof.truth.exact import objects, precision
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, objects, precision
 
 
 @dataclass(frozen=True)

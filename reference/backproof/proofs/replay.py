@@ -22,7 +22,7 @@ from backproof.proofs.numbers import BITS, Replay, arithmetic, converted, distin
 from backproof.proofs.rationals import Unfit, attempt, exact_value
 from backproof.proofs.tensors import DIMS, Tensor, index, sigma
 from backproof.proofs.trace import Trace
-from backproof.truth.exact import precision
+from backproof.truth.balls import precision
 
 FLOATS = ("float64", "float32", "float16", "longdouble")
 LARGE = (64, 100, 128)

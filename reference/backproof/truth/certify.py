@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from flint import arb
 
 from backproof.graph.tracing import Trace, trace, trace_algorithm, trace_descent
 from backproof.models.model import Model
+from backproof.truth.balls import abs_lower, precision
 from backproof.truth.confirm import Disagreement, confirm
-from backproof.truth.exact import precision
-from backproof.truth.quantities import FIRST_BITS, Quantity, all_finite, certified, magnitudes
+from backproof.truth.quantities import FIRST_BITS, Quantity, all_finite, certified
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def certify_descent(
     for name, (start, end) in paths.items():
         with precision(FIRST_BITS):
             moved = quantities[end].value - quantities[start].value
-        ends[name] = replace(quantities[end], scale=magnitudes(moved, arb.abs_lower))
+        ends[name] = replace(quantities[end], scale=abs_lower(moved))
     return ends
 
 

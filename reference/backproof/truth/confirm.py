@@ -10,9 +10,10 @@ from flint import arb
 
 from backproof.graph.sweep import evaluate
 from backproof.graph.tracing import Trace
-from backproof.truth.exact import Exact, Undecided, balls, precision
+from backproof.truth.balls import Objects, balls, precision, zeros
+from backproof.truth.exact import Exact, Undecided
 from backproof.truth.quantities import FIRST_BITS, MOST_BITS, decided
-from backproof.truth.series import Objects, along
+from backproof.truth.series import along
 
 
 class Disagreement(RuntimeError):
@@ -40,8 +41,7 @@ def confirm_along(
 
     def slope() -> arb:
         points = {
-            name: along(balls(array), direction.get(name, balls(np.zeros(np.shape(array)))))
-            for name, array in arrays.items()
+            name: along(balls(array), direction.get(name, zeros(np.shape(array)))) for name, array in arrays.items()
         }
         loss = evaluate([traced.loss], Exact(points))[traced.loss].item()
         found = arb(0) if isinstance(loss, arb) else loss.terms[1]  # a ball where every branch taken is constant

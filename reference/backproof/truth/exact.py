@@ -1,55 +1,25 @@
-"""Exact arithmetic on object arrays: certified balls, or truncated Taylor series over them (`series`).
-
-A ball (python-flint's `arb`) is an enclosure: the true value lies in it, rounding included.
-"""
+"""Exact arithmetic on object arrays: certified balls (`balls`), or truncated Taylor series over them (`series`)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-import flint
 import numpy as np
 from flint import arb, arb_mat
 
 from backproof.core.errors import InputError
 from backproof.graph.functions import Function
 from backproof.graph.layout_ops import add_at
-from backproof.graph.nodes import Node, Shape
-from backproof.truth.series import Objects, Series, constant
+from backproof.graph.nodes import Node
+from backproof.graph.selection_ops import rows_along
+from backproof.truth.balls import Objects, balls, objects, zeros
+from backproof.truth.series import Series, constant
 
 
 class Undecided(InputError):
     """A choice (comparison, maximum, abs, max) is a tie at these inputs: the loss has a kink there, or may have."""
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Balls are rounded to `bits` within this block."""
-    before = flint.ctx.prec
-    flint.ctx.prec = bits
-    try:
-        yield
-    finally:
-        flint.ctx.prec = before
-
-
-def objects(value: Any, shape: Shape) -> Objects:
-    """`value` as an array of this shape, of objects unless it is of numbers: NumPy hands 0-d results back bare."""
-    if isinstance(value, np.ndarray | np.generic) and value.shape == shape:
-        return np.asarray(value)
-    array = np.empty(shape, object)
-    array[...] = value
-    return array
-
-
-def balls(values: Any) -> Objects:
-    """Floating-point or integer values as balls of radius zero."""
-    values = np.asarray(values)
-    return objects(np.frompyfunc(arb, 1, 1)(values), values.shape)
 
 
 def of_scalar(function: Function, v: Any) -> Any:
@@ -82,12 +52,6 @@ def _by_sign(result: Callable[[int, Any], Any]) -> Callable[..., Objects]:
         return objects(np.frompyfunc(lambda v: result(sign(v, node), v), 1, 1)(x), node.shape)
 
     return method
-
-
-def _rows(x: Objects, axes: Sequence[int]) -> Objects:
-    """`x` as a matrix whose rows run along `axes`."""
-    moved = np.moveaxis(x, axes, range(-len(axes), 0))
-    return moved.reshape(-1, math.prod(x.shape[a] for a in axes))
 
 
 def _largest(row: Objects, node: Node) -> int:
@@ -147,13 +111,13 @@ class Exact:
         return objects(np.frompyfunc(lambda c, v, w: w if constant(c) == 0 else v, 3, 1)(c, a, b), node.shape)
 
     def max(self, node: Node, x: Objects) -> Objects:
-        rows = _rows(x, node.attributes["axes"])
+        rows = rows_along(x, node.attributes["axes"])
         return objects(_column(row[_largest(row, node)] for row in rows), (len(rows),)).reshape(node.shape)
 
     def lead(self, node: Node, x: Objects) -> Objects:
         """How far the maximum is above the rest (1 where there is no rest)."""
         found = []
-        for row in _rows(x, node.attributes["axes"]):
+        for row in rows_along(x, node.attributes["axes"]):
             top = _largest(row, node)
             rest = np.delete(row, top)
             found.append(row[top] - rest[_largest(rest, node)] if len(rest) else arb(1))
@@ -161,7 +125,7 @@ class Exact:
 
     def peak(self, node: Node, x: Objects, lead: Objects) -> Objects:
         axes = node.attributes["axes"]
-        rows = _rows(x, axes)
+        rows = rows_along(x, axes)
         mask = np.zeros(rows.shape, object)
         for row, flags in zip(rows, mask, strict=True):
             flags[_largest(row, node)] = 1
@@ -173,8 +137,7 @@ class Exact:
         return objects(x.reshape(-1)[node.attributes["positions"]], node.shape)
 
     def scatter(self, node: Node, x: Objects) -> Objects:
-        zeros = balls(np.zeros(node.size, np.int64))
-        return objects(add_at(zeros, node.attributes["positions"], x).reshape(node.shape), node.shape)
+        return objects(add_at(zeros((node.size,)), node.attributes["positions"], x).reshape(node.shape), node.shape)
 
     def concat(self, node: Node, *parts: Objects) -> Objects:
         return np.concatenate(parts, node.attributes["axis"])
@@ -189,19 +152,23 @@ class Exact:
         return np.broadcast_to(x, node.shape)
 
     def sum(self, node: Node, x: Objects) -> Objects:
+        if not x.size:  # NumPy's sum of no objects is the int 0
+            return zeros(node.shape)
         return objects(np.add.reduce(x, axis=node.attributes["axes"]), node.shape)
 
     def matmul(self, node: Node, a: Objects, b: Objects) -> Objects:
-        return a @ b
+        return a @ b if a.shape[-1] else zeros(node.shape)
 
 
 class Balls(Exact):
     """Exact arithmetic on balls, with products of matrices by flint."""
 
     def matmul(self, node: Node, a: Objects, b: Objects) -> Objects:
-        batch = node.shape[:-2]
         product = np.empty(node.shape, object)
-        for index in np.ndindex(batch):
-            entries = (arb_mat(a[index].tolist()) * arb_mat(b[index].tolist())).entries()
-            product[index] = np.array(entries, dtype=object).reshape(node.shape[-2:])
+        for index in np.ndindex(node.shape[:-2]):
+            product[index] = _column((_matrix(a[index]) * _matrix(b[index])).entries()).reshape(node.shape[-2:])
         return product
+
+
+def _matrix(x: Objects) -> arb_mat:
+    return arb_mat(*x.shape, x.ravel().tolist())  # of nested lists it cannot tell (0, 3) from (0, 0)

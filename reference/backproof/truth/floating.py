@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.graph import selection_ops
+from backproof.graph import layout_ops, selection_ops
 from backproof.graph.functions import Function
 from backproof.graph.nodes import Node
 
@@ -19,7 +19,7 @@ def _ufunc(function: Callable[..., Any]) -> Callable[..., Values]:
 
 
 class Floating:
-    """Sweep in NumPy. Certifies nothing: for the diagnosis, where many sweeps are compared."""
+    """Sweep in NumPy. Certifies nothing: for the diagnosis, where many sweeps are compared, and for `simulated`."""
 
     def __init__(self, inputs: Mapping[str, Any]) -> None:
         self.inputs = inputs
@@ -54,7 +54,7 @@ class Floating:
         return np.broadcast_to(x, node.shape)
 
     def take(self, node: Node, x: Values) -> Values:
-        return x.reshape(-1)[node.attributes["positions"]]
+        return np.asarray(x.reshape(-1)[node.attributes["positions"]])
 
     def concat(self, node: Node, *parts: Values) -> Values:
         return np.concatenate(parts, node.attributes["axis"])
@@ -64,3 +64,14 @@ class Floating:
 
     def max(self, node: Node, x: Values) -> Values:
         return np.asarray(x.max(axis=node.attributes["axes"]))
+
+    def lead(self, node: Node, x: Values) -> Values:
+        rows = np.sort(selection_ops.rows_along(x, node.attributes["axes"]), axis=1)
+        lead = rows[:, -1] - rows[:, -2] if rows.shape[1] > 1 else np.ones(len(rows))
+        return lead.reshape(node.shape)
+
+    def peak(self, node: Node, x: Values, lead: Values) -> Values:
+        return selection_ops.peak(x, node.attributes["axes"])
+
+    def scatter(self, node: Node, x: Values) -> Values:
+        return layout_ops.scatter(x, node.attributes["positions"], node.shape)

@@ -15,8 +15,8 @@ from backproof.graph.sweep import evaluate
 from backproof.rounding.error_sweep import RoundingErrors
 from backproof.rounding.formats import FORMATS, PRODUCTS, Floats, Format
 from backproof.rounding.growth import likely, rigorous
-from backproof.truth.exact import Balls, Undecided, balls, precision
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, abs_lower, abs_upper, balls, finite, precision
+from backproof.truth.exact import Balls, Undecided
 
 T = TypeVar("T")
 
@@ -46,14 +46,14 @@ def certified(
     Raises Undecided where the loss has a kink at `arrays`, or one cannot be ruled out, or where finite arrays
     give no finite value at any precision tried.
     """
-    finite, bits = all_finite(arrays), FIRST_BITS
+    given_finite, bits = all_finite(arrays), FIRST_BITS
     taken_in = None if products is None else PRODUCTS[products]
     while True:
         quantities = decided(lambda: _sweep(roots, arrays, FORMATS[dtype], taken_in), bits)
-        if all(_tight(quantity, finite) for quantity in quantities.values()):
+        if all(_tight(quantity, given_finite) for quantity in quantities.values()):
             return quantities
         if bits >= MOST_BITS:
-            if finite and not all(v.is_finite() for q in quantities.values() for v in q.value.flat):
+            if given_finite and not all(finite(q.value).all() for q in quantities.values()):
                 raise Undecided(f"the value is not finite, or cannot be told from one that is not, at {bits} bits")
             return quantities
         bits *= 2
@@ -79,19 +79,14 @@ def _sweep(
     roots: Sequence[Node], arrays: Mapping[str, Any], fmt: Format, products: Format | None
 ) -> dict[Node, Quantity]:
     values = evaluate(roots, Balls({name: balls(array) for name, array in arrays.items()}))
-    upper = cache(lambda node: magnitudes(values[node], arb.abs_upper))
-    lower = cache(lambda node: magnitudes(values[node], arb.abs_lower))
+    upper = cache(lambda node: abs_upper(values[node]))
+    lower = cache(lambda node: abs_lower(values[node]))
     bounds = []
     for law in (likely, rigorous):
         arithmetic = RoundingErrors(fmt, law, upper, lower, products)
         sums = evaluate(roots, arithmetic)
         bounds.append({node: arithmetic.error(sums[node]) * SLACK for node in roots})
     return {node: Quantity(values[node], bounds[0][node], bounds[1][node]) for node in roots}
-
-
-def magnitudes(values: Objects, side: Callable[[arb], arb]) -> Floats:
-    """A number of every ball as float64: |value| from one side (its rounding is covered by SLACK), or the middle."""
-    return np.array(np.frompyfunc(lambda v: float(side(v)), 1, 1)(values), np.float64)
 
 
 def _tight(quantity: Quantity, finite: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_series
 
-Objects = np.ndarray[Any, Any]  # of arb or Series
+from backproof.truth.balls import Objects, objects
 
 
 class Series:
@@ -60,6 +60,4 @@ def constant(v: Any) -> arb:
 def along(values: Objects, direction: Objects) -> Objects:
     """values + t direction, as series."""
     lift = np.frompyfunc(lambda v, d: Series(arb_series([v, d], prec=2)), 2, 1)
-    line = np.empty(values.shape, object)
-    line[...] = lift(values, direction)  # of 0-d arrays NumPy hands back the series bare
-    return line
+    return objects(lift(values, direction), values.shape)

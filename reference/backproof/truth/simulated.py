@@ -5,28 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from backproof.graph.functions import Function
 from backproof.graph.nodes import Node
 from backproof.graph.sweep import evaluate
 from backproof.rounding.formats import Floats, Format
-from backproof.truth.exact import Exact
-
-
-class _Doubles(Exact):
-    """Sweep with float64 arrays."""
-
-    def constant(self, node: Node) -> Floats:
-        return np.asarray(node.attributes["value"], np.float64)
-
-    def function(self, node: Node, function: Function, x: Floats) -> Floats:
-        return np.asarray(function.numpy(x))
+from backproof.truth.floating import Floating
 
 
 class _Narrow:
-    """The same with every result rounded to `fmt`: arithmetic of that precision, with wide accumulators."""
+    """Float64 with every result rounded to `fmt`: arithmetic of that precision, with wide accumulators."""
 
     def __init__(self, inputs: Mapping[str, Any], fmt: Format) -> None:
-        self._doubles, self._fmt = _Doubles(inputs), fmt
+        self._doubles, self._fmt = Floating(inputs), fmt
 
     def __getattr__(self, op: str) -> Any:
         exact = getattr(self._doubles, op)

@@ -8,8 +8,9 @@ import numpy as np
 from flint import arb
 
 from backproof.rounding.formats import FORMATS
-from backproof.truth.exact import balls, precision
-from backproof.truth.quantities import FIRST_BITS, Quantity, magnitudes
+from backproof.truth.balls import abs_lower, abs_upper, balls, precision
+from backproof.truth.balls import finite as finite_balls
+from backproof.truth.quantities import FIRST_BITS, Quantity
 
 # A fault of the whole tensor (factor 2, sign, zero) changes it by half its size at least; where even the
 # best component resolves no such fault, the tensor says nothing.
@@ -72,10 +73,12 @@ def judge(actual: np.ndarray[Any, Any], actual_dtype: str, quantity: Quantity, d
     wrong = _form(actual, actual_dtype, quantity, dtype)
     if wrong:
         return wrong
-    finite = np.asarray(np.frompyfunc(lambda v: v.is_finite(), 1, 1)(quantity.value), bool)
+    finite = finite_balls(quantity.value)
     vanished = ~finite & np.isfinite(actual)
     if vanished.any():
         return _not_finite("a NaN or Inf of the inputs vanished from", actual, quantity, vanished)
+    if not finite.size:
+        return Judgement(Verdict.INCONCLUSIVE, "it has no component here, so nothing is shown by it")
     bounded = finite & np.isfinite(quantity.likely)
     broken = bounded & np.isfinite(quantity.rigorous) & ~np.isfinite(actual)
     if broken.any():
@@ -139,11 +142,11 @@ def _not_finite(said: str, actual: np.ndarray[Any, Any], quantity: Quantity, whe
 def _error(actual: np.ndarray[Any, Any], quantity: Quantity) -> tuple[Any, Any]:
     """|actual - truth|, certified from below and from above."""
     difference = balls(actual.astype(np.float64)) - quantity.value
-    return magnitudes(difference, arb.abs_lower), magnitudes(difference, arb.abs_upper)
+    return abs_lower(difference), abs_upper(difference)
 
 
 def _resolutions(quantity: Quantity, bounded: Any) -> Any:
-    size = magnitudes(quantity.value, arb.abs_lower) if quantity.scale is None else quantity.scale
+    size = abs_lower(quantity.value) if quantity.scale is None else quantity.scale
     told = bounded & (size > 0)
     with np.errstate(over="ignore"):
         return np.where(told, 2 * quantity.likely / np.where(told, size, 1.0), np.inf)
