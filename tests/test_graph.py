@@ -89,7 +89,7 @@ UNTRACEABLE = {
     "an array of exponents": (lambda a, v: a ** np.ones(3), "power: the exponent is array"),
     "a row to concatenate": (lambda a, v: layout_ops.concat([a, v]), "do not fit along axis 0"),
     "numbers to concatenate": (lambda a, v: layout_ops.concat([1.0, 2.0]), "do not fit along axis 0"),
-    "a squeeze": (lambda a, v: layout_ops.squeeze(a, 0), r"squeeze: axis 0 of shape \(2, 3\) is longer than 1"),
+    "a squeeze": (lambda a, v: layout_ops.squeeze(a, 0), r"squeeze: axis 0 of shape \(2, 3\) is not of length 1"),
 }
 
 

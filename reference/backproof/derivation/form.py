@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.derivation.diagnosis.diagnose import Diagnosis
-from backproof.derivation.diagnosis.sweeps import Sweeper
+from backproof.derivation.diagnosis.sweeps import Sweeper, size
 from backproof.derivation.samples import Sample
 from backproof.graph.reverse import stretched
 from backproof.models.model import Model
@@ -40,16 +40,16 @@ def _shape(model: Model, sample: Sample, name: str, values: Any) -> Diagnosis:
     if values.dtype.kind != "f" or not np.isfinite(values).all():
         return Diagnosis("shape", text)
     truth = sample.truths[name]
-    bound = 2.0**10 * float(np.max(sample.quantities[name].likely))
-    if values.ndim == 2 and values.T.shape == wanted and np.abs(values.T - truth).max() <= bound:
+    bound = 2.0**10 * size(sample.quantities[name].likely)
+    if values.ndim == 2 and values.T.shape == wanted and size(values.T - truth) <= bound:
         return Diagnosis("transpose", f"{text}: it is the truth transposed")
     axes = _repeated(values.shape, wanted)
-    if axes and np.abs(values.sum(axis=axes).reshape(wanted) - truth).max() <= bound:
+    if axes and size(values.sum(axis=axes).reshape(wanted) - truth) <= bound:
         return Diagnosis("missing-reduction", f"{text}: summed over axis {', '.join(map(str, axes))} it is the truth")
     wrong = _wrong_axis(sample, name, values, bound)
     if wrong is not None:
         return Diagnosis("wrong-axis", f"{text}: it is summed over axis {wrong}")
-    if values.size == truth.size and np.abs(values.reshape(wanted) - truth).max() <= bound:
+    if values.size == truth.size and size(values.reshape(wanted) - truth) <= bound:
         return Diagnosis("shape", f"{text}: its values are right, reshape it")
     return Diagnosis("shape", text)
 
@@ -65,7 +65,7 @@ def _wrong_axis(sample: Sample, name: str, values: Any, bound: float) -> int | N
             for axis in set(range(g.ndim)) - set(stretched(user)):
                 for keepdims in (True, False):
                     summed = g.sum(axis=axis, keepdims=keepdims)
-                    if summed.shape == values.shape and np.abs(summed - values).max() <= bound:
+                    if summed.shape == values.shape and size(summed - values) <= bound:
                         return axis
     return None
 

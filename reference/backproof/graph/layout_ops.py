@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.core.errors import InputError
-from backproof.graph.nodes import Node, as_node, reshape
+from backproof.graph.nodes import Node, as_node, axes_of, reshape
 
 
 def scatter(g: Any, positions: Any, shape: tuple[int, ...]) -> Any:
@@ -35,7 +35,8 @@ def concat(arrays: Sequence[Any], axis: int = 0) -> Node:
     if not nodes:
         raise InputError("concat: there is no array to join")
     first = nodes[0]
-    axis = axis % max(first.ndim, 1)
+    if first.ndim:
+        (axis,) = axes_of(first, axis)
     rest = {node.shape[:axis] + node.shape[axis + 1 :] for node in nodes if node.ndim == first.ndim}
     if first.ndim == 0 or len(rest) != 1 or any(node.ndim != first.ndim for node in nodes):
         raise InputError(f"concat: shapes {', '.join(str(n.shape) for n in nodes)} do not fit along axis {axis}")
@@ -55,14 +56,16 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Node:
 def expand_dims(x: Any, axis: int) -> Node:
     """x with a new axis of length 1 before `axis`."""
     node = as_node(x)
+    if not -node.ndim - 1 <= axis <= node.ndim:
+        raise InputError(f"axis {axis} of an array that is to have {node.ndim + 1} axes")
     at = axis % (node.ndim + 1)
     return reshape(node, (*node.shape[:at], 1, *node.shape[at:]))
 
 
 def squeeze(x: Any, axis: int | Sequence[int]) -> Node:
-    """x without these axes. Raises InputError where one is longer than 1."""
+    """x without these axes. Raises InputError where one is not of length 1."""
     node = as_node(x)
-    axes = {a % node.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    axes = axes_of(node, axis)
     if any(node.shape[a] != 1 for a in axes):
-        raise InputError(f"squeeze: axis {axis} of shape {node.shape} is longer than 1")
+        raise InputError(f"squeeze: axis {axis} of shape {node.shape} is not of length 1")
     return reshape(node, tuple(s for a, s in enumerate(node.shape) if a not in axes))

@@ -60,7 +60,7 @@ class RoundingErrors(Sums):
             carried, total = carried + own, total + own
             if self.products is not None:
                 carried = carried + rigorous(inner, 2 * self.fmt.u) * total
-        return Sum(self.upper(node), carried, total, inner, peak, divided)
+        return Sum(self.upper(node), carried, total, max(inner, 1), peak, divided)
 
     def _taken_in(self, a: Sum) -> Floats:
         """The error of a factor as the unit that multiplies takes it in; infinite where it may round to infinity."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backproof.graph.layout_ops import add_at, multiplicity
-from backproof.graph.nodes import Node
+from backproof.graph.nodes import Node, terms
 from backproof.rounding.formats import Floats, Format
 from backproof.rounding.growth import Law
 
@@ -112,9 +112,8 @@ class Sums:
 
     def sum(self, node: Node, a: Sum) -> Sum:
         axes = node.attributes["axes"]
-        terms = math.prod(node.args[0].shape[axis] for axis in axes)
         summed = replace(a, size=self.upper(node), carried=a.carried.sum(axes), total=a.total.sum(axes))
-        return replace(summed, count=a.count * terms)
+        return replace(summed, count=a.count * max(terms(node.args[0], axes), 1))  # a sum of none is the number 0
 
     def take(self, node: Node, a: Sum) -> Sum:
         return self._moved(a, lambda x: x.reshape(-1)[node.attributes["positions"]])

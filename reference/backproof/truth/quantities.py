@@ -69,7 +69,7 @@ def decided(compute: Callable[[], T], bits: int) -> T:
         try:
             with precision(bits):
                 return compute()
-        except (Undecided, ValueError, ZeroDivisionError) as error:  # flint raises where a divisor may be zero
+        except (Undecided, ZeroDivisionError) as error:
             if bits >= MOST_BITS:
                 raise error if isinstance(error, Undecided) else Undecided(f"{error}, at {bits} bits") from None
         bits *= 2

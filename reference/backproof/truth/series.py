@@ -34,10 +34,10 @@ class Series:
         return Series(self.terms * getattr(other, "terms", other))
 
     def __truediv__(self, other: Any) -> Series:
-        return Series(self.terms / getattr(other, "terms", other))
+        return _quotient(self.terms, getattr(other, "terms", other))
 
     def __rtruediv__(self, other: Any) -> Series:
-        return Series(other / self.terms)
+        return _quotient(other, self.terms)
 
     def __pow__(self, exponent: int | arb) -> Series:
         return Series(self.terms**exponent)
@@ -50,6 +50,13 @@ class Series:
     def exp(self) -> Series:
         """The one function that a specification calls by its name; all others come by `graph.functions`."""
         return Series(self.terms.exp())
+
+
+def _quotient(above: Any, below: Any) -> Series:
+    try:
+        return Series(above / below)
+    except ValueError as error:  # flint's, where the divisor may be zero: no other ValueError may pass for a kink
+        raise ZeroDivisionError(str(error)) from None
 
 
 def constant(v: Any) -> arb:

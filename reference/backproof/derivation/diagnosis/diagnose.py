@@ -17,7 +17,7 @@ from backproof.derivation.diagnosis import axes, derivatives, forward, operands,
 from backproof.derivation.diagnosis.factor import identify
 from backproof.derivation.diagnosis.fault import Fault, fit, holds
 from backproof.derivation.diagnosis.places import Places
-from backproof.derivation.diagnosis.sweeps import Sweeper
+from backproof.derivation.diagnosis.sweeps import Sweeper, size
 from backproof.derivation.samples import Sample
 from backproof.models.model import Model
 
@@ -72,7 +72,7 @@ class Diagnostician:
             if not c:  # none, or zero on this sample alone
                 return None
             points.append((self._letters(s), c))
-            widest = max(widest, tolerance / float(np.abs(u).max()))
+            widest = max(widest, tolerance / size(u))
         factor = identify([({**at}, c) for at, c in points], 4 * widest)
         if factor is None:
             return None
@@ -88,7 +88,7 @@ class Diagnostician:
         for order in itertools.permutations(range(len(shape))):
             if list(order) != sorted(order) and all(
                 s.truths[name].transpose(order).shape == s.answers[name].shape
-                and np.abs(s.answers[name] - s.truths[name].transpose(order)).max() <= self._tolerance(s, name)
+                and size(s.answers[name] - s.truths[name].transpose(order)) <= self._tolerance(s, name)
                 for s in self.samples
             ):
                 return Diagnosis("transpose", f"yours is the truth with its axes permuted to {order}")
@@ -101,7 +101,7 @@ class Diagnostician:
                 and other != name
                 and all(
                     s.truths[other].shape == s.answers[name].shape
-                    and np.abs(s.answers[name] - s.truths[other]).max() <= self._tolerance(s, other)
+                    and size(s.answers[name] - s.truths[other]) <= self._tolerance(s, other)
                     for s in self.samples
                 )
             ):
@@ -113,8 +113,7 @@ class Diagnostician:
         u, t = sample.answers[name], sample.truths[name]
         bound = sample.quantities[name].likely
         largest = float(np.max(bound[np.isfinite(bound)], initial=0.0))
-        sizes = [float(np.abs(a).max()) for a in (u, t)]
-        return LIKE * largest * max(1.0, sizes[0] / sizes[1] if sizes[1] else 1.0)
+        return LIKE * largest * max(1.0, size(u) / size(t) if size(t) else 1.0)
 
     def _faults(self, sweeper: Sweeper) -> Iterator[Fault]:
         params = {a for p in self.model.params for a in self.model.shapes[p].split()}
@@ -190,7 +189,7 @@ class Diagnostician:
         return constants
 
     def _right(self, sample: Sample, name: str) -> bool:
-        return bool(np.abs(sample.answers[name] - sample.truths[name]).max() <= self._tolerance(sample, name))
+        return bool(size(sample.answers[name] - sample.truths[name]) <= self._tolerance(sample, name))
 
     def _told(self, fault: Fault, c: float, name: str) -> Diagnosis | None:
         at = self.places.at(fault.line)
@@ -230,8 +229,7 @@ UNKNOWN = "no single mistake that was tried reproduces these numbers"
 def _rounded(c: float, tolerance: float, part: Any) -> float:
     """c, or the whole number that it is to rounding."""
     whole = round(c)
-    size = float(np.abs(part).max())
-    return float(whole) if abs(c - whole) * size <= tolerance else c
+    return float(whole) if abs(c - whole) * size(part) <= tolerance else c
 
 
 Wrong = Mapping[str, Diagnosis]

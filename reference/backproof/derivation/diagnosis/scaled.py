@@ -32,10 +32,9 @@ def scaled(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
     yield from _two_steps(sweeper, places)
     yield from _steps(sweeper, places)
     for node in reversed(sweeper.order):
-        if node in sweeper.adjoint and node.args:
-            for i, (arg, g) in enumerate(zip(node.args, sweeper.locals(node), strict=True)):
-                if g is not None and arg in sweeper.active and arg.shape:
-                    yield from _flow(places, node, i, arg, scales)
+        for i, arg in _passed(sweeper, node):
+            if arg.shape:
+                yield from _flow(places, node, i, arg, scales)
     yield from _axes(sweeper, places)
 
 
@@ -93,11 +92,17 @@ def _flow(places: Places, node: Node, i: int, arg: Node, scales: list[Scaling]) 
 def _two_steps(sweeper: Sweeper, places: Places) -> Iterator[Fault]:
     """What flows through two operations in a row, one of several ways that lead through the first."""
     for node in reversed(sweeper.order):
-        if node in sweeper.adjoint and node.args:
-            for i, arg in enumerate(node.args):
-                for j, last in enumerate(arg.args):
-                    if arg in sweeper.active and last in sweeper.active:
-                        yield _path(places, node, i, j)
+        for i, arg in _passed(sweeper, node):
+            for j, _ in _passed(sweeper, arg):
+                yield _path(places, node, i, j)
+
+
+def _passed(sweeper: Sweeper, node: Node) -> list[tuple[int, Node]]:
+    """The arguments to which the rule of `node` passes something on; nothing flows through the sign of a value."""
+    if node not in sweeper.adjoint or not node.args:
+        return []
+    flows = zip(node.args, sweeper.locals(node), strict=True)
+    return [(i, arg) for i, (arg, g) in enumerate(flows) if g is not None and arg in sweeper.active]
 
 
 def _path(places: Places, node: Node, i: int, j: int) -> Fault:

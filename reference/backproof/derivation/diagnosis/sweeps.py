@@ -18,6 +18,11 @@ from backproof.truth.floating import Floating
 Tensors = dict[str, Any]
 
 
+def size(values: Any) -> float:
+    """The largest |value|; 0 where there is none."""
+    return float(np.max(np.abs(values), initial=0.0))
+
+
 class Sweeper:
     """One sample's graph in float64: forward values, adjoints, and what they become under a fault."""
 
@@ -30,6 +35,7 @@ class Sweeper:
         self.active = dependents(self.order, self.targets.values())
         self.values: dict[Node, Any] = evaluate([trace.loss, *self.targets.values()], Floating(sample.arrays))
         self.order = [node for node in self.order if node in self.values]
+        self.active = {node for node in self.active if node.size}  # nothing flows through what is empty
         self.active -= self._stabilisers()
         self._elementwise: dict[Node, dict[Node, Any]] = {}
         self._through: dict[tuple[Node, int], Tensors] = {}
@@ -39,8 +45,8 @@ class Sweeper:
         """Maxima through which nothing flows on balance, as in a stable logsumexp: people take them for constants."""
         found = [node for node in self.order if node.op == "max" and node in self.active]
         adjoint = self.swept({}) if found else {}
-        largest = max((float(np.max(np.abs(g))) for g in adjoint.values()), default=0.0)
-        return {n for n in found if n in adjoint and np.abs(adjoint[n]).max() <= 2.0**-40 * largest}
+        largest = max(map(size, adjoint.values()), default=0.0)
+        return {n for n in found if n in adjoint and size(adjoint[n]) <= 2.0**-40 * largest}
 
     def swept(self, replaced: Mapping[Node, Rule], values: Mapping[Node, Any] | None = None) -> dict[Node, Any]:
         """Every node's adjoint, with rules replaced."""
