@@ -14,7 +14,7 @@ FINDINGS = re.findall(r"<!-- finding: (\S+) (\S+) -->\n```python\n(.*?)```\n\n``
 
 
 def test_the_page_has_findings():
-    assert [library for library, *_ in FINDINGS] == ["mlx", "numpy", "scipy", "jax"]
+    assert [library for library, *_ in FINDINGS] == ["mlx", "numpy", "scipy", "jax", "python-flint"]
 
 
 @pytest.mark.parametrize(("library", "of", "code", "printed"), FINDINGS, ids=[finding[0] for finding in FINDINGS])
@@ -23,7 +23,7 @@ def test_a_finding_shows_with_the_version_named(library, of, code, printed):
         here = version(library)
     except PackageNotFoundError:
         pytest.skip(f"{library} is not installed")
-    if library in ("numpy", "jax") and platform.machine() != "x86_64":
+    if library in ("numpy", "jax", "python-flint") and platform.machine() != "x86_64":
         pytest.skip("told of x86-64")
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     if here != of:
