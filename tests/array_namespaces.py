@@ -61,7 +61,7 @@ def value(expression, arrays):
     try:
         with np.errstate(all="ignore"):
             made = np.asarray(expression(Real(), *arrays), float)
-    except (ValueError, IndexError):  # AxisError is both
+    except (ValueError, IndexError, TypeError):  # AxisError is two of them; TypeError is `tril`'s, of a scalar
         return None
     return made if np.isfinite(made).all() else None
 

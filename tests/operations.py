@@ -129,6 +129,7 @@ OPERATIONS = {
     + _unary(lambda xp, x: xp.where(x > 1, x, 0) + xp.where(x < 1, 2, x)),
     "xp.matmul": [(_called("matmul"), shapes) for shapes in PRODUCTS],
     "xp.vecdot": [(_called("vecdot"), ((*a, n), (*b, n))) for a, b in PAIRS for n in (0, 1)]
+    + [(_called("vecdot", axis=0), (a, b)) for a, b in PAIRS]
     + [(_called("vecdot", axis=0), (shape, shape)) for shape in SHAPES if shape],
     "xp.clip": [
         case
@@ -163,7 +164,7 @@ OPERATIONS = {
     ],
     "xp.matrix_transpose": _unary(_called("matrix_transpose")),
     **{
-        f"xp.{name}": [(_called(name, k=k), (shape,)) for shape in SHAPES if len(shape) > 1 for k in (-1, 0, 1)]
+        f"xp.{name}": [(_called(name, k=k), (shape,)) for shape in SHAPES for k in (-1, 0, 1)]
         for name in ("tril", "triu")
     },
     "xp.ones": [c for s in ((), 0, (0, 1), (1,)) for c in _made(lambda xp, s=s: xp.ones(s))],

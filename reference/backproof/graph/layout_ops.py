@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.core.errors import InputError
-from backproof.graph.nodes import Node, as_node, axes_of, reshape
+from backproof.graph.nodes import Node, as_node, axes_of, reshape, transpose
 
 
 def scatter(g: Any, positions: Any, shape: tuple[int, ...]) -> Any:
@@ -51,6 +51,19 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Node:
     if not widened:
         raise InputError("stack: there is no array to join")
     return concat(widened, axis)
+
+
+def beside(a: Any, b: Any, axis: int) -> Node:
+    """The products of the components of a and b, `axis` of both as the last one. InputError where it differs."""
+    left, right = _last(as_node(a), axis), _last(as_node(b), axis)
+    if left.shape[-1] != right.shape[-1]:
+        raise InputError(f"vecdot: shapes {left.shape} and {right.shape} differ along the axis that is summed")
+    return left * right
+
+
+def _last(x: Node, axis: int) -> Node:
+    (at,) = axes_of(x, axis)
+    return x if at == x.ndim - 1 else transpose(x, [*(a for a in range(x.ndim) if a != at), at])
 
 
 def expand_dims(x: Any, axis: int) -> Node:

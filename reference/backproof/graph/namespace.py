@@ -51,6 +51,13 @@ def _variance(name: str, x: Any, axis: Axis, correction: float, keepdims: bool) 
     return nodes.total(squares, axis, keepdims) / (count - correction)
 
 
+def _masked(name: str, triangle: Callable[..., Any], x: Any, k: int) -> Node:
+    node = nodes.as_node(x)
+    if not node.shape:
+        raise InputError(f"{name}: a scalar has no triangle")
+    return node * triangle(np.ones(node.shape), k)
+
+
 class Namespace:
     """The array-API functions that can be traced, and those of FUNCTIONS; the standard lacks `sigmoid`."""
 
@@ -123,7 +130,7 @@ class Namespace:
 
     @staticmethod
     def vecdot(a: Any, b: Any, *, axis: int = -1) -> Node:
-        return nodes.total(nodes.as_node(a) * b, axis)
+        return nodes.total(layout_ops.beside(a, b, axis), -1)
 
     @staticmethod
     def permute_dims(x: Any, axes: Sequence[int]) -> Node:
@@ -143,13 +150,11 @@ class Namespace:
 
     @staticmethod
     def tril(x: Any, *, k: int = 0) -> Node:
-        node = nodes.as_node(x)
-        return node * np.tril(np.ones(node.shape), k)
+        return _masked("tril", np.tril, x, k)
 
     @staticmethod
     def triu(x: Any, *, k: int = 0) -> Node:
-        node = nodes.as_node(x)
-        return node * np.triu(np.ones(node.shape), k)
+        return _masked("triu", np.triu, x, k)
 
     def __getattr__(self, name: str) -> Any:
         if name in FUNCTIONS:
