@@ -1,63 +1,48 @@
-"""A user's own gradients beyond the bounds: mistake or rounding? The bounds are of the loss differentiated in
-reverse, and no bound of ours covers another algebra; the ladder of precisions tells the two apart."""
+"""A user's own gradients in a cell: judged as `check` judges them, by what they give when they are run again."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cache
+from typing import Any
 
-import numpy as np
-
-from backproof.conformance.cells import Problem, inputs
-from backproof.conformance.user_model import SECONDS
+from backproof.conformance.cells import Problem
+from backproof.conformance.user_model import DRAWS, SECONDS
 from backproof.core.errors import InputError
-from backproof.derivation.ladder import Cause, Climb, climb
+from backproof.derivation.evidence import Request, Reruns
 from backproof.derivation.process import UserProcess
-from backproof.derivation.samples import Graph, Sample
-from backproof.graph.sweep import reachable
-from backproof.graph.tracing import trace
-from backproof.truth.exact import Undecided
-from backproof.verdicts.judgement import Judgement, Verdict
+from backproof.hosting.evaluation import Task, Tensor
+from backproof.truth.certify import certify, certify_descent
+from backproof.truth.quantities import Quantity
+from backproof.truth.series import Objects
+from backproof.verdicts.gradients import judge_gradients, questioned
+from backproof.verdicts.judgement import Judgement
 
 
-def weighed(problem: Problem, judged: Mapping[str, Judgement]) -> dict[str, Judgement]:
-    """The judgements, those of gradients beyond their bounds by what the ladder says of them.
+def judge_by_hand(
+    task: Task,
+    problem: Problem,
+    judged: Mapping[str, Judgement],
+    quantities: Mapping[str, Quantity],
+    answers: Mapping[str, Tensor],
+) -> dict[str, Judgement]:
+    """The judgements of a user's gradients, or of the parameters after a descent by them. `task` is the cell's."""
+    mine = {name: judged[name] for name in quantities}
+    if task.file is None or not any(map(questioned, mine.values())):
+        return mine
 
-    Rounding is INCONCLUSIVE: right, in a form that loses digits. A mistake fails. Where the ladder cannot tell,
-    the judgement stays.
-    """
-    names = problem.subject.params
-    return {name: _weighed(problem, name, j) if name in names and _beyond(j) else j for name, j in judged.items()}
+    def truth(arrays: Mapping[str, Any]) -> dict[str, Objects]:
+        if task.steps:
+            found = certify_descent(problem.subject, arrays, task.dtype, task.learning_rate, task.steps)
+        else:
+            found = dict(certify(problem.subject, arrays, task.dtype).gradients)
+        return {name: quantity.value for name, quantity in found.items()}
 
-
-def _beyond(judgement: Judgement) -> bool:
-    return judgement.error is not None and judgement.bound is not None and judgement.error > judgement.bound
-
-
-def _weighed(problem: Problem, name: str, judgement: Judgement) -> Judgement:
-    found = _climbed(problem)
-    cause = found.cause(name)
-    if cause is Cause.MISTAKE and found.cause(name, "float64") is Cause.ROUNDING:
-        return judgement  # numbers that Python computes in float64 on every rung, or a very small mistake
-    if cause is Cause.ROUNDING:
-        lost = np.log10((judgement.error or 0.0) / (judgement.bound or 1.0))
-        text = f"rounding, in a form that loses {lost:.1f} more digits than the loss calls for: right, if weak"
-        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reason=text)
-    if cause is Cause.MISTAKE:
-        text = "the error does not shrink with the precision: a mistake"
-        return replace(judgement, verdict=Verdict.FAIL, reason=text)
-    return judgement
-
-
-@cache
-def _climbed(problem: Problem) -> Climb:
-    """The file's gradients on the problem's arrays, up the ladder; empty where they cannot be run there."""
-    assert problem.file is not None
-    traced = trace(problem.subject, dict(problem.dims))
-    graph = Graph(dict(problem.dims), reachable(traced.roots), traced)
-    arrays = {name: array.astype(np.float64) for name, array in inputs(problem).items()}
+    request = Request(task.arrays, task.dtype, layout=task.layout, steps=task.steps, learning_rate=task.learning_rate)
+    given = task.dtype == "float64" and not task.steps and problem.regime in ("normal", *DRAWS)
     try:
-        with UserProcess(problem.file.path, SECONDS, hint="") as user:
+        with UserProcess(task.file, SECONDS, hint="") as user:
             user.load()
-            return climb(user, Sample(graph, problem.seed, arrays), "gradients")
-    except (InputError, Undecided):  # the file changed, or rounded to float32 the arrays sit on a kink
-        return Climb({})
+            evidence = Reruns(user, request, {name: values for name, (values, _) in answers.items()}, truth)
+            return judge_gradients(mine, quantities, evidence, task.dtype, given)
+    except InputError:  # the file changed since it was opened
+        return mine

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from backproof.conformance.by_hand import weighed
+from backproof.conformance.by_hand import judge_by_hand
 from backproof.conformance.cells import Cell, Problem, inputs
 from backproof.conformance.precision import Probe, provenance
 from backproof.conformance.relations import RELATIONS, Changed
@@ -116,7 +116,7 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation], probe: Probe | None) 
         return _concluded(_report(cell, seconds, _repeated(cell, evaluations)))
     judged, named = _judged(cell, evaluations), None
     if cell.by_hand:
-        judged = weighed(cell.problem, judged)
+        judged = _by_hand(cell, judged, evaluations[0])
     elif cell.problem.regime not in RELATIONS and cell.problem.regime not in TRAJECTORIES:
         judged, named = _with_provenance(cell, judged, evaluations[0], probe)
     later = [
@@ -140,11 +140,24 @@ def _judged(cell: Cell, evaluations: Sequence[Evaluation]) -> dict[str, Judgemen
     problem = cell.problem
     if problem.regime in RELATIONS and not RELATIONS[problem.regime].exact:
         return _judge_relation(cell, evaluations)
-    if problem.regime in TRAJECTORIES:
-        expected = _trajectory(problem, cell.algorithm, cell.matmul_precision)
-    else:
-        expected = truth(problem, cell.algorithm, cell.matmul_precision).named
+    expected = _expected(cell)
     return {n: judge(*evaluations[0].named[n], quantity, problem.dtype) for n, quantity in expected.items()}
+
+
+def _expected(cell: Cell) -> Mapping[str, Quantity]:
+    """The truth of every tensor of a cell that is no relation: of a descent, of the parameters after it."""
+    if cell.problem.regime in TRAJECTORIES:
+        return _trajectory(cell.problem, cell.algorithm, cell.matmul_precision)
+    return truth(cell.problem, cell.algorithm, cell.matmul_precision).named
+
+
+def _by_hand(cell: Cell, judged: dict[str, Judgement], answer: Evaluation) -> dict[str, Judgement]:
+    """The judgements, those of a user's gradients by the rule that `check` has; a relation asks no truth."""
+    problem = cell.problem
+    if problem.regime in RELATIONS and not RELATIONS[problem.regime].exact:
+        return judged
+    mine = {name: quantity for name, quantity in _expected(cell).items() if name in problem.subject.params}
+    return judged | judge_by_hand(tasks(cell)[0], problem, judged, mine, answer.tensors)
 
 
 def _repeated(cell: Cell, evaluations: Sequence[Evaluation]) -> dict[str, Judgement]:
@@ -154,7 +167,7 @@ def _repeated(cell: Cell, evaluations: Sequence[Evaluation]) -> dict[str, Judgem
     if not different:
         return dict.fromkeys(first.named, Judgement(Verdict.PASS))
     judged = _judged(cell, [first])
-    judged = weighed(cell.problem, judged) if cell.by_hand else judged
+    judged = _by_hand(cell, judged, first) if cell.by_hand else judged
     later = [(call, _others(cell, [others[call - 2]], names)) for call, names in different.items()]
     return repeated(judged, later, cell.by_hand)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -13,14 +13,16 @@ import numpy as np
 from backproof.derivation.branches import untaken
 from backproof.derivation.diagnosis.chain import steps
 from backproof.derivation.diagnosis.diagnose import Diagnosis, Diagnostician
+from backproof.derivation.evidence import Request, Reruns
 from backproof.derivation.form import form
 from backproof.derivation.oracles import Oracles
 from backproof.derivation.process import UserProcess
 from backproof.derivation.report import Gradient, Result
 from backproof.derivation.samples import Sample, draw
-from backproof.derivation.weighing import exceeds, weighed
 from backproof.models.model import Model
 from backproof.truth.exact import Undecided
+from backproof.truth.series import Objects
+from backproof.verdicts.gradients import exceeds, judge_gradients
 from backproof.verdicts.judgement import Judgement, Verdict, judge
 
 SECONDS = 10.0  # what any one call into the user's file may take
@@ -120,8 +122,8 @@ def _judged(session: Session, hand: str) -> dict[str, Gradient]:
     names = [n for n in samples[0].graph.trace.gradients if n in samples[0].answers and n not in malformed]
     for sample in samples:
         sample.answers = {name: sample.answers[name][0] for name in names}
-    values = {name: _value(model, name, samples) for name in names}
-    judged = weighed(session.user, model, session.seed, hand, values)
+    by_sample = [_judge_sample(session.user, sample, names, hand) for sample in samples]
+    judged = {name: _gravest(model, name, samples, [j[name] for j in by_sample]) for name in names}
     wrong = [n for n, g in judged.items() if g.verdict is Verdict.FAIL and g.diagnosis is None]
     if wrong:
         finite = [s for s in samples if all(np.isfinite(s.answers[n]).all() for n in names)]
@@ -133,9 +135,19 @@ def _judged(session: Session, hand: str) -> dict[str, Gradient]:
     return {name: everything[name] for name in dict.fromkeys(ordered) if name in everything}
 
 
-def _value(model: Model, name: str, samples: Sequence[Sample]) -> Gradient:
+def _judge_sample(user: UserProcess, sample: Sample, names: Sequence[str], hand: str) -> dict[str, Judgement]:
+    judged = {n: judge(sample.answers[n], "float64", sample.quantities[n], "float64") for n in names}
+
+    def truth(arrays: Mapping[str, Any]) -> dict[str, Objects]:
+        return {n: q.value for n, q in Sample(sample.graph, sample.seed, arrays).quantities.items()}
+
+    evidence = Reruns(user, Request(sample.arrays, "float64", hand), sample.answers, truth)
+    return judge_gradients(judged, sample.quantities, evidence, "float64")
+
+
+def _gravest(model: Model, name: str, samples: Sequence[Sample], judgements: Sequence[Judgement]) -> Gradient:
     """The gravest judgement over the samples; of equal ones, that with the largest error over its bound."""
-    judged = [(judge(s.answers[name], "float64", s.quantities[name], "float64"), s) for s in samples]
+    judged = list(zip(judgements, samples, strict=True))
     passed = any(j.verdict is Verdict.PASS for j, _ in judged)
 
     def gravity(item: tuple[Judgement, Sample]) -> tuple[int, float]:
@@ -148,4 +160,5 @@ def _value(model: Model, name: str, samples: Sequence[Sample]) -> Gradient:
     shape = sample.answers[name].shape
     tap = name not in model.shapes
     axes = model.shapes.get(name)
-    return Gradient(name, worst.verdict, shape, axes, sample.where, worst, diagnosis, worst.reason, None, tap, sample)
+    reason, weakness = (None, worst.reason) if worst.verdict is Verdict.PASS else (worst.reason, None)
+    return Gradient(name, worst.verdict, shape, axes, sample.where, worst, diagnosis, reason, weakness, tap)

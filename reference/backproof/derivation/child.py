@@ -54,13 +54,15 @@ def _description(derivation: Derivation) -> dict[str, Any]:
 
 
 def _answers(derivation: Derivation) -> dict[str, Callable[..., Any]]:
-    from backproof.derivation import complex_step
+    from backproof.derivation import complex_step, rerun
 
     return {
         "trace": lambda dims: _trace(derivation, dims),
         "draw": derivation.draw,
         "sampled": derivation.sampled,
-        "gradients": lambda arrays, dtype, hand: _gradients(derivation.hand(hand, dtype), arrays, dtype),
+        "gradients": lambda arrays, dtype, hand: _gradients(derivation.hand(hand), arrays, dtype),
+        "run": lambda request: {name: _values(value) for name, value in rerun.run(derivation, request).items()},
+        "exact": lambda request, bits: rerun.exact(derivation, request, bits),
         "complex step": lambda arrays, direction: complex_step.along(derivation.model.loss, arrays, direction),
     }
 

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from backproof.derivation.diagnosis.diagnose import Diagnosis
-from backproof.derivation.samples import Sample
 from backproof.verdicts.judgement import Judgement, Verdict
 
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
@@ -33,7 +32,6 @@ class Gradient:
     reason: str | None = None  # why it is inconclusive
     weakness: str | None = None  # right, but in a form that loses digits
     tap: bool = False
-    sample: Sample | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,8 @@ from backproof.truth.balls import middles
 from backproof.truth.confirm import confirm
 from backproof.truth.quantities import Quantity, certified
 
-# Sizes by letter, in the order of Model.letters. A factor is told from another by its values at the three
-# shapes; at the last, sums, means and roots over a dimension divide exactly.
+# Sizes by letter, in the order of Model.letters. A factor is told from another by its values at the three shapes.
 SIZES = ((3, 7, 5, 4, 6, 2), (5, 4, 3, 6, 2, 7), (2, 5, 7, 3, 4, 6))
-EXACT_SIZES = (4, 8, 2, 16, 32, 64)
 SEEDS = (0, 1, 2)  # at the first shape; one at each other
 
 

@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from backproof.core.errors import InputError
-from backproof.models.longdouble_source import lifted
 from backproof.models.model import Dims, Model
 from backproof.models.primitives import untapped
 
@@ -36,15 +34,11 @@ class Derivation:
     sample: Callable[..., Any] | None
     taps: bool
 
-    def hand(self, name: str, dtype: str = "float64") -> Callable[..., Any]:
-        """The hand derivation by this name, taking every array; for long doubles, lifted. Raises InputError."""
-        function = _get(self._lifted if dtype == "longdouble" else self.module, name)
+    def hand(self, name: str) -> Callable[..., Any]:
+        """The hand derivation by this name, taking every array. Raises InputError."""
+        function = _get(self.module, name)
         _check_signature(name, function, self.model.shapes, ())
         return _by_name(function)
-
-    @cached_property
-    def _lifted(self) -> ModuleType:
-        return lifted(self.path, self.module)
 
     def draw(self, dims: Dims, seed: int) -> Arrays:
         """Arrays of float64 for these sizes: standard normals, or what `sample` returns. Raises InputError."""

@@ -1,1 +1,1 @@
-"""PASS, FAIL or INCONCLUSIVE: how a value is judged against its truth and its bounds."""
+"""What tells a mistake from rounding in a user's own gradients: one rule, for every command."""
