@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from tests.derivations import GALLERY, LINEAR, NETWORK, exchanged, linear, network, written
 
@@ -14,7 +13,6 @@ from backproof import InputError, assert_derivation
 from backproof.cli import main
 from backproof.derivation import oracles
 from backproof.derivation.check import check
-from backproof.derivation.ladder import Cause, Climb
 from backproof.derivation.report import as_text
 
 MODELS = sorted(NETWORK.parent.glob("*variate.py")) + sorted(NETWORK.parent.glob("two_layer_*.py"))
@@ -108,7 +106,7 @@ WEAK = ("delta.sum()", "(delta + 1e6).sum() - 1e6 * m")
 def test_a_right_gradient_in_a_weak_form_passes_and_is_told(command, tmp_path):
     code, out, _ = command(linear(tmp_path, WEAK))
     assert code == 0
-    assert "more digits to rounding" in out
+    assert "digits to rounding at these inputs" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("fault", ["1e-9 * delta.size * b", "1e-12 * w.sum()"])
@@ -121,14 +119,6 @@ def test_a_mistake_that_vanishes_at_one_shape_fails(tmp_path):
         path = linear(tmp_path, ("delta.sum()", f"delta.sum() * m / {size}"))
         result = check(path, oracles=False)
         assert result.gradients["b"].diagnosis.factor == f"m/{size}"
-
-
-def test_the_ladder_tells_a_mistake_from_rounding():
-    u = {rung: float(np.finfo(rung).eps) for rung in ("float32", "float64", "longdouble")}
-    assert Climb({"w": {rung: 30 * e for rung, e in u.items()}}).cause("w") is Cause.ROUNDING
-    assert Climb({"w": dict.fromkeys(u, 1e-3)}).cause("w") is Cause.MISTAKE
-    assert Climb({"w": {"float64": 1.0}}).cause("w") is Cause.UNKNOWN
-    assert Climb({}).cause("w") is Cause.UNKNOWN
 
 
 BAD = {

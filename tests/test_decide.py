@@ -175,10 +175,10 @@ def test_a_file_may_answer_with_its_taps_and_needs_no_output_without_y_hat():
 
 @pytest.mark.parametrize("regime", ["normal", "steps5"])
 def test_gradients_by_hand_are_weighed_and_no_others(monkeypatch, regime):
-    def rounding(problem, judged):
-        return {name: replace(j, verdict=Verdict.INCONCLUSIVE, reason="rounding") for name, j in judged.items()}
+    def rounding(task, problem, judged, quantities, answers):
+        return {name: replace(judged[name], verdict=Verdict.INCONCLUSIVE, reason="rounding") for name in quantities}
 
-    monkeypatch.setattr(deciding, "weighed", rounding)
+    monkeypatch.setattr(deciding, "judge_by_hand", rounding)
     for by_hand, verdict in ((True, Verdict.INCONCLUSIVE), (False, Verdict.PASS)):
         asked = cell(regime=regime, by_hand=by_hand)
         assert decide(asked, answers(asked)).verdict is verdict

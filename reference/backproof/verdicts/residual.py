@@ -11,7 +11,7 @@ from backproof.truth.exact import precision
 from backproof.truth.quantities import MOST_BITS, Quantity, magnitudes
 from backproof.truth.series import Objects
 
-WIDEST = 2.0**-10  # radius, of the tensor's size, beyond which nothing is decided
+WIDEST = 2.0**-16  # radius, of the tensor's size, beyond which nothing is decided
 MARGIN = 16  # radii, beyond which the rounding of the function's own constants does not reach
 
 

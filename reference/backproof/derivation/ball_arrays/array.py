@@ -85,7 +85,7 @@ class BallArray(NDArrayOperatorsMixin):
         return refuse(f"astype({np.dtype(dtype)})")
 
     def item(self, *index: Any) -> Any:
-        return self[index] if index else call(np.ravel, self)[0]
+        return self[index] if len(index) > 1 else call(np.ravel, self)[index[0] if index else 0]
 
     def fill(self, value: Any) -> None:
         self[...] = value

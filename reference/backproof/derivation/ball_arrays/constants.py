@@ -18,7 +18,7 @@ from backproof.truth.exact import objects
 from backproof.truth.series import Objects
 
 ROUNDINGS = 8  # units roundoff that computing a constant may have lost: 1 / math.sqrt(n) is two operations
-LITERAL_DIGITS = 8  # decimal digits of what a person types; a computed float has 15 to 17
+LITERAL_DIGITS = 2  # decimal digits of a step that a person types; 1e-5 - 1000 is computed, and has 8
 LARGEST_SIZE = 4096  # a quotient of integers up to here may be one of sizes, even if it is short: 1 / 5 is 0.2
 
 
@@ -50,4 +50,5 @@ def _typed(value: float) -> bool:
     """Whether it is a short decimal, and not also a quotient of sizes."""
     digits = repr(value).split("e")[0].replace(".", "").strip("-0")
     near = Fraction(value).limit_denominator(LARGEST_SIZE)
-    return len(digits) <= LITERAL_DIGITS and abs(Fraction(value) - near) > abs(Fraction(value)) / 2**51
+    of_sizes = abs(near) <= LARGEST_SIZE and abs(Fraction(value) - near) <= abs(Fraction(value)) / 2**51
+    return len(digits) <= LITERAL_DIGITS and not of_sizes

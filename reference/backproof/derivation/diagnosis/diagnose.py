@@ -46,8 +46,11 @@ class Diagnostician:
     def diagnose(self, wrong: Sequence[str]) -> dict[str, Diagnosis]:
         """A diagnosis for each of the wrong gradients (of the right form)."""
         found: dict[str, Diagnosis] = {}
+        close = [name for name in wrong if all(self._right(s, name) for s in self.samples)]
+        for name in close:  # every hypothesis with a factor of 1 fits numbers that hardly differ from the truth
+            found[name] = self._few(name) or Diagnosis("unknown", TOO_CLOSE)
         for name in wrong:
-            simple = self._simple(name)
+            simple = None if name in close else self._simple(name)
             if simple:
                 found[name] = simple
         rest = [name for name in wrong if name not in found]
@@ -74,7 +77,7 @@ class Diagnostician:
             points.append((self._letters(s), c))
             widest = max(widest, tolerance / size(u))
         factor = identify([({**at}, c) for at, c in points], 4 * widest)
-        if factor is None:
+        if factor is None or all(abs(c - 1) <= 4 * widest for _, c in points):
             return None
         return Diagnosis("factor", f"yours is {factor} times the truth", factor)
 
@@ -157,7 +160,7 @@ class Diagnostician:
         for number, fault in enumerate(faults):
             explained = self._explained(fault, sweepers, names, amiss)
             for name in wrong:
-                if name in explained:
+                if name in explained and name in amiss:  # what is right on these seeds, any fault reproduces
                     c = explained[name]
                     told = self._told(fault, c, name)
                     plain = c in (0.0, 1.0) or (c == -1 and fault.kind == "missing-term")
@@ -208,8 +211,9 @@ class Diagnostician:
     def _constant(self, c: float) -> str:
         """c, known at one shape only: in its letters where they make it, and then as the number too."""
         point = [(self._letters(self.same[0]), c)]
-        number = identify(point, 1e-9) or f"{c:.6g}"
-        letters = identify(point, 1e-9, number_cost=1.0)
+        tolerance = min(1e-9, abs(c - 1) / 2)  # it is not 1, and must not be called so
+        number = identify(point, tolerance) or f"{c:.6g}"
+        letters = identify(point, tolerance, number_cost=1.0)
         return number if letters in (None, number) else f"{letters} (here {number})"
 
     def _few(self, name: str) -> Diagnosis | None:
@@ -223,6 +227,7 @@ class Diagnostician:
         return Diagnosis("element", text)
 
 
+TOO_CLOSE = "it differs from the truth by too little to tell one mistake from another"
 UNKNOWN = "no single mistake that was tried reproduces these numbers"
 
 

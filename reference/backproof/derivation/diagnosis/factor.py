@@ -80,7 +80,7 @@ def _text(c: Fraction | float, exponents: Mapping[str, float]) -> str:
         above = ([str(abs(c.numerator))] if abs(c.numerator) != 1 or not above else []) + above
         below = ([str(c.denominator)] if c.denominator != 1 else []) + below
     else:
-        above = [f"{abs(c):.12g}", *above]
+        above = [f"{abs(c):.{17 if abs(abs(c) - 1) < 1e-9 else 12}g}", *above]  # 1.0000000000001 is not 1
     bottom = f"/{below[0]}" if len(below) == 1 else f"/({'*'.join(below)})" if below else ""
     return ("-" if c < 0 else "") + "*".join(above) + bottom
 
