@@ -175,6 +175,9 @@ RIGHT = {
     "an offset in an array of np.zeros": offset(
         "s.sum() - 1e6 * m", "s = np.zeros((1, m), X.dtype); s[:] = delta; s[0] += 1e6"
     ),
+    "zeros imported by name": offset("s.sum() - 1e6 * m", "s = zeros((1, m), X.dtype); s[:] = delta + 1e6").replace(
+        "import math", "import math\nfrom numpy import zeros"
+    ),
     "a loop over columns": offset("total - 1e6 * m", "total = 0\n    for d in delta[0]: total = total + (d + 1e6)"),
     "functools.reduce": offset("functools.reduce(operator.add, list(delta[0] + 1e6)) - 1e6 * m"),
     "np.where and np.concatenate": offset(

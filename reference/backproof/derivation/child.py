@@ -62,7 +62,7 @@ def _answers(derivation: Derivation) -> dict[str, Callable[..., Any]]:
         "sampled": derivation.sampled,
         "gradients": lambda arrays, dtype, hand: _gradients(derivation.hand(hand), arrays, dtype),
         "run": lambda request: {name: _values(value) for name, value in rerun.run(derivation, request).items()},
-        "exact": lambda request, bits: rerun.exact(derivation, request, bits),
+        "exact": lambda request, bits, seconds: rerun.exact(derivation, request, bits, seconds),
         "complex step": lambda arrays, direction: complex_step.along(derivation.model.loss, arrays, direction),
     }
 

@@ -17,6 +17,8 @@ from backproof.truth.quantities import FIRST_BITS
 from backproof.truth.series import Objects
 from backproof.verdicts.ladder import PRECISIONS
 
+EXACT_SECONDS = 3.0  # for one exact run: small arrays take milliseconds
+
 Truth = Callable[[Mapping[str, Any]], Mapping[str, Objects]]  # of arrays (float64): the balls by name
 
 
@@ -44,7 +46,7 @@ class Reruns:
     def exact(self, bits: int) -> dict[str, Objects]:
         """The balls of the exact values, by name."""
         try:
-            found = self.user.ask("exact", self.request, bits)
+            found = self.user.ask("exact", self.request, bits, min(EXACT_SECONDS, self.user.seconds / 3))
         except InputError:
             return {}
         return {
@@ -54,25 +56,33 @@ class Reruns:
         }
 
     def errors(self) -> dict[str, dict[str, float]]:
-        """The largest errors at every precision from one below the request's, on arrays that are exact in all."""
-        coarsest = "float32" if self.request.dtype == "float64" else self.request.dtype
-        if coarsest not in PRECISIONS:
-            return {}
-        exact = {name: FORMATS[coarsest].round(np.asarray(a, np.float64)) for name, a in self.request.arrays.items()}
-        try:
-            truth = self.truth(exact)
-        except Undecided:  # so rounded, the arrays sit on a kink
-            return {}
-        errors: dict[str, dict[str, float]] = {}
-        for rung in PRECISIONS[PRECISIONS.index(coarsest) :]:
-            try:
-                answers = self.user.ask("run", replace(self.request, arrays=exact, dtype=rung))
-            except InputError:
-                continue  # some functions know no long double
-            for name, (values, dtype) in answers.items():
-                if name in truth and values is not None and values.shape == truth[name].shape and _ran_in(dtype, rung):
-                    errors.setdefault(name, {})[rung] = largest_error(values, truth[name])
+        """The largest errors at the finer precisions, and for float64 at float32, to which its arrays are rounded."""
+        dtype, errors = self.request.dtype, dict[str, dict[str, float]]()
+        for other in PRECISIONS:
+            if dtype in PRECISIONS and (PRECISIONS.index(other) > PRECISIONS.index(dtype) or _next(other) == dtype):
+                for name, error in self._errors_at(other).items():
+                    errors.setdefault(name, {})[other] = error
         return errors
+
+    def _errors_at(self, other: str) -> dict[str, float]:
+        arrays = {name: np.asarray(a, np.float64) for name, a in self.request.arrays.items()}
+        if _next(other) == self.request.dtype:
+            arrays = {name: FORMATS[other].round(a) for name, a in arrays.items()}
+        try:
+            truth = self.truth(arrays)
+            answers = self.user.ask("run", replace(self.request, arrays=arrays, dtype=other))
+        except (Undecided, InputError):  # so rounded, they sit on a kink; some functions know no long double
+            return {}
+        return {
+            name: largest_error(values, truth[name])
+            for name, (values, dtype) in answers.items()
+            if name in truth and values is not None and values.shape == truth[name].shape and _ran_in(dtype, other)
+        }
+
+
+def _next(dtype: str) -> str | None:
+    """The precision after float32 is float64; float16 tells nothing of float32, where most of its sums overflow."""
+    return "float64" if dtype == "float32" else None
 
 
 def _ran_in(dtype: str, rung: str) -> bool:

@@ -23,9 +23,9 @@ def run(derivation: Derivation, request: Request) -> dict[str, Any]:
     return {str(name): value for name, value in _function(derivation, request)(**_arrays(request)).items()}
 
 
-def exact(derivation: Derivation, request: Request, bits: int) -> dict[str, Exact]:
+def exact(derivation: Derivation, request: Request, bits: int, seconds: float) -> dict[str, Exact]:
     """The values by name, with the balls of their exact values. Raises InputError where it cannot be followed."""
-    return run_exactly(_function(derivation, request), lambda: _arrays(request), bits)
+    return run_exactly(_function(derivation, request), lambda: _arrays(request), bits, seconds)
 
 
 def _arrays(request: Request) -> Arrays:

@@ -32,7 +32,7 @@ class Evidence(Protocol):
         ...
 
     def errors(self) -> Mapping[str, Mapping[str, float]]:
-        """By name and precision, the largest error, at inputs that all precisions share."""
+        """By name, the largest error at other precisions, each at inputs that are exact there."""
         ...
 
 
@@ -52,6 +52,8 @@ def judge_gradients(
     for bits in BITS:
         if open_ := [name for name, j in found.items() if j is judged[name] and questioned(j)]:
             exact = evidence.exact(bits)
+            if not exact:  # more bits would not help
+                break
             kinds = {n: residual(exact[n], quantities[n]) for n in open_ if n in exact}
             found |= {n: _by_residual(found[n], kind, quantities[n], dtype, given) for n, kind in kinds.items()}
     if open_ := [name for name, j in found.items() if j is judged[name] and exceeds(j)]:
@@ -92,14 +94,14 @@ def _by_residual(judgement: Judgement, found: Residual, quantity: Quantity, dtyp
 
 def _by_ladder(judgement: Judgement, errors: Mapping[str, float], quantity: Quantity, dtype: str) -> Judgement:
     size = _size(quantity)
-    seen = max(judgement.error or 0.0, errors.get(dtype, 0.0))
-    why = cause({**errors, dtype: seen}, dtype, size)
+    error = judgement.error or 0.0
+    why = cause({**errors, dtype: error}, dtype, size)
     if why is Cause.ROUNDING:
         return _lossy(judgement, quantity)
     if why is Cause.MISTAKE:
         text = "the error does not shrink with the precision: a mistake"
         return replace(judgement, verdict=Verdict.FAIL, reason=text)
-    if judgement.verdict is Verdict.FAIL and seen > SLIGHT * size:
+    if judgement.verdict is Verdict.FAIL and error > SLIGHT * size:
         return judgement
     text = "more error than rounding explains; no other precision, and no exact run, could tell why"
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, reason=text)

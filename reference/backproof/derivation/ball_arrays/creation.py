@@ -19,25 +19,35 @@ from backproof.derivation.ball_arrays.functions import applies
 
 FILLED = ("zeros", "ones", "empty", "full", "eye", "identity", "tri")
 CONVERTED = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")
+LIBRARIES = ("numpy", "scipy", "backproof")
 Creation = Callable[..., Any]
 
 
 @contextmanager
 def creation() -> Iterator[None]:
-    """Replace NumPy's creation functions within this block."""
-    originals = {name: getattr(np, name) for name in (*FILLED, *CONVERTED)}
+    """Replace NumPy's creation functions within this block, in the user's modules that imported them by name too."""
+    originals = [getattr(np, name) for name in (*FILLED, *CONVERTED)]
+    places = [(np, o.__name__, o) for o in originals]
+    for module in filter(_is_users, list(sys.modules.values())):
+        places += [(module, name, o) for name, value in vars(module).items() for o in originals if value is o]
+    replaced = {o: (_filled if o.__name__ in FILLED else _converted)(o) for o in originals}
     try:
-        for name, original in originals.items():
-            setattr(np, name, (_filled if name in FILLED else _converted)(original))
+        for module, name, original in places:
+            setattr(module, name, replaced[original])
         yield
     finally:
-        for name, original in originals.items():
-            setattr(np, name, original)
+        for module, name, original in places:
+            setattr(module, name, original)
+
+
+def _is_users(module: Any) -> bool:
+    file = getattr(module, "__file__", None) or sys.prefix
+    return not file.startswith((sys.prefix, sys.base_prefix)) and module.__name__.split(".")[0] not in LIBRARIES
 
 
 def _inside_a_library() -> bool:
     caller = sys._getframe(2).f_globals.get("__name__", "")
-    return caller.split(".")[0] in ("numpy", "scipy", "backproof")
+    return caller.split(".")[0] in LIBRARIES
 
 
 def _filled(original: Creation) -> Creation:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 _refusals: list[str] = []
@@ -25,3 +28,15 @@ def refusals() -> list[str]:
 def forget() -> None:
     """Start a new run."""
     _refusals.clear()
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Refuse what takes longer, again and again where that is caught. For the main thread."""
+    before = signal.signal(signal.SIGALRM, lambda number, frame: refuse(f"more than {seconds:g} s"))
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -12,7 +12,7 @@ from flint import arb
 from backproof.core.errors import InputError
 from backproof.derivation.ball_arrays.array import BallArray, balls_of, value_of
 from backproof.derivation.ball_arrays.creation import creation
-from backproof.derivation.ball_arrays.refusal import RefusedError, forget, refusals
+from backproof.derivation.ball_arrays.refusal import RefusedError, forget, refusals, time_limit
 from backproof.truth.exact import balls, objects, precision
 from backproof.truth.series import Objects
 
@@ -35,18 +35,21 @@ class Exact:
         return found
 
 
-def run_exactly(function: Run, arrays: Callable[[], Mapping[str, Any]], bits: int) -> dict[str, Exact]:
+def run_exactly(
+    function: Run, arrays: Callable[[], Mapping[str, Any]], bits: int, seconds: float = 60.0
+) -> dict[str, Exact]:
     """What `function` gives at `arrays()`, by name: floats with the balls of their exact values.
 
-    Each run gets arrays of its own. Raises InputError where an operation cannot be followed, or where the floats of
-    the two runs differ.
+    Each run gets arrays of its own. Raises InputError where an operation cannot be followed, where that takes
+    longer than `seconds`, or where the floats of the two runs differ.
     """
     plain = function(**arrays())
     forget()
     with precision(bits), creation():
         given = {name: _with_balls(array) for name, array in arrays().items()}
         try:
-            followed = function(**given)
+            with time_limit(seconds):
+                followed = function(**given)
         except RefusedError as refused:
             raise InputError(f"not followed exactly: {refused}") from None
         if refusals():
