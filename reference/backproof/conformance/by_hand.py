@@ -11,9 +11,9 @@ from backproof.core.errors import InputError
 from backproof.derivation.evidence import Request, Reruns
 from backproof.derivation.process import UserProcess
 from backproof.hosting.evaluation import Task, Tensor
+from backproof.truth.balls import Objects
 from backproof.truth.certify import certify, certify_descent
 from backproof.truth.quantities import Quantity
-from backproof.truth.series import Objects
 from backproof.verdicts.gradients import judge_gradients, questioned
 from backproof.verdicts.judgement import Judgement
 

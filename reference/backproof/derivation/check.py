@@ -20,8 +20,8 @@ from backproof.derivation.process import UserProcess
 from backproof.derivation.report import Gradient, Result
 from backproof.derivation.samples import Sample, draw
 from backproof.models.model import Model
+from backproof.truth.balls import Objects
 from backproof.truth.exact import Undecided
-from backproof.truth.series import Objects
 from backproof.verdicts.gradients import exceeds, judge_gradients
 from backproof.verdicts.judgement import Judgement, Verdict, judge
 

@@ -12,9 +12,9 @@ from backproof.core.errors import InputError
 from backproof.derivation.ball_arrays.run import same_bits
 from backproof.derivation.process import UserProcess
 from backproof.rounding.formats import FORMATS
-from backproof.truth.exact import Undecided, balls, precision
+from backproof.truth.balls import Objects, balls, precision
+from backproof.truth.exact import Undecided
 from backproof.truth.quantities import FIRST_BITS
-from backproof.truth.series import Objects
 from backproof.verdicts.ladder import PRECISIONS
 
 EXACT_SECONDS = 3.0  # for one exact run: small arrays take milliseconds

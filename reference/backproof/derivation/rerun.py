@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from backproof.conformance.regimes import REGIMES
 from backproof.core.errors import InputError
 from backproof.derivation.ball_arrays import Exact, run_exactly
 from backproof.derivation.ball_arrays.array import BallArray, is_ball_array
 from backproof.derivation.evidence import Request
+from backproof.hosting.layouts import LAYOUTS
 from backproof.models.user_file import Arrays, Derivation
-from backproof.truth.exact import balls
+from backproof.truth.balls import balls
 
 Run = Callable[..., Mapping[str, Any]]
 
@@ -30,7 +30,7 @@ def exact(derivation: Derivation, request: Request, bits: int, seconds: float) -
 
 def _arrays(request: Request) -> Arrays:
     """Arrays of their own for every run: the file may write to them."""
-    lay_out = REGIMES[request.layout].layout
+    lay_out = LAYOUTS[request.layout]
     return {name: lay_out(np.array(value, request.dtype)) for name, value in request.arrays.items()}
 
 

@@ -55,7 +55,8 @@ def _masked(name: str, triangle: Callable[..., Any], x: Any, k: int) -> Node:
     node = nodes.as_node(x)
     if not node.shape:
         raise InputError(f"{name}: a scalar has no triangle")
-    return node * triangle(np.ones(node.shape), k)
+    masked: Node = node * triangle(np.ones(node.shape), k)
+    return masked
 
 
 class Namespace:

@@ -71,6 +71,11 @@ def middles(values: Objects) -> Floats:
     return _read(lambda v: float(v.mid()), values, np.float64)
 
 
+def radii(values: Objects) -> Floats:
+    """The radius of every ball, as float64."""
+    return _read(lambda v: float(v.rad()), values, np.float64)
+
+
 def finite(values: Objects) -> np.ndarray[Any, Any]:
     """Where balls have finite ends: bool."""
     return _read(lambda v: v.is_finite(), values, np.bool_)

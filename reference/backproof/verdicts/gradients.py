@@ -12,10 +12,9 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from flint import arb
 
-from backproof.truth.quantities import Quantity, magnitudes
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, abs_lower
+from backproof.truth.quantities import Quantity
 from backproof.verdicts.judgement import COARSEST, Judgement, Verdict
 from backproof.verdicts.ladder import Cause, cause
 from backproof.verdicts.residual import Residual, residual
@@ -121,5 +120,5 @@ def _lossy(judgement: Judgement, quantity: Quantity) -> Judgement:
 
 def _size(quantity: Quantity) -> float:
     """The largest component of what a fault would be relative to."""
-    sizes = magnitudes(quantity.value, arb.abs_lower) if quantity.scale is None else quantity.scale
+    sizes = abs_lower(quantity.value) if quantity.scale is None else quantity.scale
     return float(np.max(sizes, initial=0.0))

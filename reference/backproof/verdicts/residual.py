@@ -5,11 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 import numpy as np
-from flint import arb
 
-from backproof.truth.exact import precision
-from backproof.truth.quantities import MOST_BITS, Quantity, magnitudes
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, abs_lower, abs_upper, finite, precision, radii
+from backproof.truth.quantities import MOST_BITS, Quantity
 
 WIDEST = 2.0**-16  # radius, of the tensor's size, beyond which nothing is decided
 MARGIN = 16  # radii, beyond which the rounding of the function's own constants does not reach
@@ -28,15 +26,15 @@ def residual(exact: Objects, quantity: Quantity) -> Residual:
     """What `exact`, the balls of a function's value, leaves of the truth; their radii are those of its constants."""
     with precision(MOST_BITS):
         difference = exact - quantity.value
-    if not all(d.is_finite() for d in np.ravel(difference)):
+    if not finite(difference).all():
         return Residual.UNKNOWN
-    least, radius = magnitudes(difference, arb.abs_lower), magnitudes(difference, arb.rad)
+    least, radius = abs_lower(difference), radii(difference)
     certain = least > MARGIN * radius
     if np.any(certain & (least > quantity.likely)):
         return Residual.BEYOND
     if np.any(certain):
         return Residual.SMALL
-    size = float(np.max(magnitudes(quantity.value, arb.abs_upper), initial=0.0))
+    size = float(np.max(abs_upper(quantity.value), initial=0.0))
     if np.any(least > 0) or np.any(radius > np.maximum(WIDEST * size, quantity.likely)):
         return Residual.UNKNOWN
     return Residual.NONE

@@ -10,8 +10,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from backproof.derivation.ball_arrays.constants import constant_balls
 from backproof.derivation.ball_arrays.refusal import refuse
-from backproof.truth.exact import objects
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, objects
 
 
 class BallArray(NDArrayOperatorsMixin):

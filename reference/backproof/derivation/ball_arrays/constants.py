@@ -14,8 +14,7 @@ import numpy as np
 from flint import arb
 
 from backproof.derivation.ball_arrays.refusal import refuse
-from backproof.truth.exact import objects
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, objects
 
 ROUNDINGS = 8  # units roundoff that computing a constant may have lost: 1 / math.sqrt(n) is two operations
 LITERAL_DIGITS = 2  # decimal digits of a step that a person types; 1e-5 - 1000 is computed, and has 8

@@ -11,7 +11,7 @@ from flint import arb_mat
 from backproof.derivation.ball_arrays.array import BallArray, balls_of, is_ball_array, value_of
 from backproof.derivation.ball_arrays.refusal import refuse
 from backproof.derivation.ball_arrays.ufuncs import as_balls
-from backproof.truth.exact import objects
+from backproof.truth.balls import objects
 
 Function = Callable[..., Any]
 

@@ -13,8 +13,7 @@ from backproof.core.errors import InputError
 from backproof.derivation.ball_arrays.array import BallArray, balls_of, value_of
 from backproof.derivation.ball_arrays.creation import creation
 from backproof.derivation.ball_arrays.refusal import RefusedError, forget, refusals, time_limit
-from backproof.truth.exact import balls, objects, precision
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, balls, objects, precision
 
 Run = Callable[..., Mapping[str, Any]]
 Number = tuple[int, int, int, int] | None  # midpoint and radius, each an integer times a power of two

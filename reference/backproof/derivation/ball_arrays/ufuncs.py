@@ -11,8 +11,7 @@ from flint import arb
 
 from backproof.derivation.ball_arrays.array import BallArray, balls_of, is_ball_array, value_of
 from backproof.derivation.ball_arrays.refusal import refuse
-from backproof.truth.exact import objects
-from backproof.truth.series import Objects
+from backproof.truth.balls import Objects, objects
 
 
 def _log_base(base: int) -> Callable[[arb], arb]:
