@@ -11,8 +11,8 @@ import numpy as np
 
 from backproof.core.errors import InputError
 from backproof.hosting.evaluation import derivation
-from backproof.hosting.registry import one_line
-from backproof.hosting.worker import death, introduce
+from backproof.hosting.worker import introduce
+from backproof.isolation.death import death, one_line
 from backproof.models import MODELS
 from benchmarks import ceilings, cuda
 from benchmarks.cells import Cell, arrays, rate
@@ -89,7 +89,8 @@ class Worker:
                 self._over(f"gives no answer within {SECONDS:g} s")
             answer = self._connection.recv()
         except (EOFError, OSError):
-            self._over(f"died: its process ended ({death(self._process)})")
+            self._process.join(5)
+            self._over(f"died: its process ended ({death(self._process.exitcode)})")
         if isinstance(answer, InputError):
             raise answer
         return answer

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import itertools
 import multiprocessing.process
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -23,6 +24,7 @@ SESSION = pytest.StashKey[Session]()
 def pytest_configure(config):
     """Processes are killed when they are done with. Where coverage is measured, they are first asked to end, so that
     they write down what they ran."""
+    os.environ["BACKPROOF_TRACEBACK"] = "1"  # an error of ours fails a test, as its stack, never as one more line
     coverage = sys.modules.get("coverage")
     if coverage is not None and coverage.Coverage.current() is not None:
         for kind in (multiprocessing.process.BaseProcess, subprocess.Popen):

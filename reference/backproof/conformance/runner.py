@@ -12,8 +12,8 @@ from backproof.conformance.decide import Report, decide, tasks
 from backproof.conformance.probe import Shown, probe_tasks, shown
 from backproof.conformance.repeats import ordinal
 from backproof.hosting.evaluation import Evaluation, Failure, Task
-from backproof.hosting.registry import one_line
 from backproof.hosting.worker import Worker
+from backproof.isolation.death import one_line
 from backproof.verdicts.judgement import Verdict
 
 CELL_SECONDS = 120.0  # for each evaluation of a cell, a compilation included

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from backproof.core.errors import InputError, visible
+from backproof.isolation.death import one_line
 
+TRACEBACK = "BACKPROOF_TRACEBACK"  # set: an error of ours ends with its stack
 OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # where no file is named
 
 
@@ -42,6 +44,10 @@ def ended(name: str, run: Callable[[], int]) -> int:
             return _told(name, f"standard output cannot be written: {said}; send it elsewhere")
         where = "" if error.filename is None else f" ({error.filename})"
         return _told(name, f"the system refuses: {said}{where}")
+    except Exception as error:  # ours to mend; 1 would say that what was looked at is wrong
+        if os.environ.get(TRACEBACK):
+            raise
+        return _told(name, f"internal error: {one_line(error)}; {TRACEBACK}=1 shows where, please report it")
     return code
 
 

@@ -1,5 +1,6 @@
 """Results on disk: whole or not at all, JSON that every parser reads."""
 
+import importlib.util
 import json
 import math
 import os
@@ -99,11 +100,20 @@ def read_text(path: str, hint: str = ANOTHER) -> str:
             text = file.read(MOST_TEXT + 1)
         if len(text) > MOST_TEXT:
             raise InputError(f"{path} goes on beyond {MOST_TEXT >> 30} GiB, of text no more is read; {hint}")
-        return text.decode()
+        return text.decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} cannot be read: it is no UTF-8 text") from None
+
+
+def read_source(path: str | Path) -> str:
+    """A Python file's text as Python itself reads it: without a byte order mark, in the encoding that it declares."""
+    data = Path(path).read_bytes()
+    try:
+        return importlib.util.decode_source(data)
+    except (SyntaxError, UnicodeDecodeError):  # it changed since it was loaded
+        return data.decode(errors="replace")
 
 
 def write(path: str, content: str | bytes) -> None:

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from backproof.core.errors import InputError
+from backproof.core.files import read_source
 from backproof.graph.nodes import FOREIGN
 from backproof.graph.source_spans import source_lines
 from backproof.graph.sweep import flatten, reachable
 from backproof.graph.tracing import Trace, forward
+from backproof.isolation.death import message
 from backproof.models.model import Dims
 from backproof.models.user_file import Arrays, Derivation, load
 
@@ -30,6 +32,13 @@ def serve(descriptor: int) -> None:
     os.dup2(2, 1)  # standard output belongs to results
     warnings.simplefilter("ignore")  # overflow and the like show in the values
     answers: dict[str, Callable[..., Any]] = {}
+    process = os.getpid()
+
+    def send(answer: tuple[str, Any]) -> None:
+        if os.getpid() != process:
+            os._exit(0)  # a copy that the file's own code forked: the answer is one process's
+        connection.send(answer)
+
     while True:
         try:
             name, arguments = connection.recv()
@@ -42,14 +51,14 @@ def serve(descriptor: int) -> None:
                 answer: Any = _description(derivation)
             else:
                 answer = answers[name](*arguments)
-            connection.send(("answer", answer))
+            send(("answer", answer))
         except BaseException as error:
-            connection.send(("error", _one_line(error, arguments[0] if name == "load" else derivation.path)))
+            send(("error", _one_line(error, arguments[0] if name == "load" else derivation.path)))
 
 
 def _description(derivation: Derivation) -> dict[str, Any]:
     model = derivation.model
-    source = Path(derivation.path).read_text(encoding="utf-8", errors="replace")
+    source = read_source(derivation.path)
     return {"name": model.name, "shapes": model.shapes, "params": model.params, "source": source}
 
 
@@ -120,7 +129,7 @@ def _values(value: Any) -> Values:
 def _one_line(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {type(error).__name__}: {error.msg}"
-    said = " ".join(str(error).split()) or "no message"
+    said = message(error) or "no message"
     stack = traceback.extract_tb(error.__traceback__)
     frames = [f for f in stack if f.filename == path]
     where = f"line {frames[-1].lineno}, in {frames[-1].name}: " if frames else ""

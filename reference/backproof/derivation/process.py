@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+from contextlib import suppress
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import Any
 
 from backproof.core.errors import InputError
 from backproof.core.files import check_size
+from backproof.isolation.death import death
 from backproof.models import MODELS
 
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from backproof.derivation.child import serve; serve(int(sys.argv[1]))"
@@ -68,8 +69,9 @@ class UserProcess:
         return answer
 
     def _death(self) -> str:
-        code = self._process.wait(5)
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        with suppress(subprocess.TimeoutExpired):  # it closed its end, and runs on
+            self._process.wait(5)
+        return death(self._process.returncode)
 
 
 def _check(path: str) -> None:

@@ -115,7 +115,7 @@ def _npz(path: str) -> Data:
 
 
 def _csv(path: str) -> Data:
-    text = read_text(path, "write it as .npy or .parquet, which are read tile by tile").removeprefix("\ufeff")
+    text = read_text(path, "write it as .npy or .parquet, which are read tile by tile")
     try:
         lines = io.StringIO(text, newline="")
         header, *rows = [[field.strip() for field in row] for row in csv.reader(lines) if row] or [[]]

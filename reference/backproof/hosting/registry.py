@@ -15,6 +15,7 @@ from backproof.evidence.manifest import locate
 from backproof.hosting.declared import declared_series
 from backproof.hosting.protocol import Backend
 from backproof.hosting.series import DEVICES, Series, names_of, plain, shown
+from backproof.isolation.death import one_line
 from backproof.rounding.formats import FORMATS
 
 GROUP = "backproof.backends"
@@ -166,16 +167,3 @@ def _names(backend: Backend, field: str, known: Any) -> tuple[str, ...]:
         return names_of(field.removesuffix("s"), known)(getattr(backend, field))
     except InputError as error:
         raise InputError(f"{field} {error}") from None
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as one line: its type, its message and where it was raised."""
-    try:
-        message = " ".join(str(error).split())
-    except Exception:
-        message = "(its message cannot be shown)"
-    frame = error.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    where = f" ({os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})" if frame else ""
-    return f"{type(error).__name__}: {message[:300]}{where}"

@@ -17,7 +17,8 @@ from backproof.evidence.manifest import Manifest
 from backproof.evidence.watch import Watch
 from backproof.hosting.evaluation import Evaluation, Failure, Task, evaluate
 from backproof.hosting.protocol import Backend
-from backproof.hosting.registry import Description, describe, entry_point, load, one_line
+from backproof.hosting.registry import Description, describe, entry_point, load
+from backproof.isolation.death import death, one_line
 
 START_SECONDS = 300.0  # to import a framework on a cold disk
 LOOK_SECONDS = 0.5  # between looks at a busy process's memory
@@ -78,13 +79,6 @@ def _resident_memory(pid: int) -> int:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
-
-
-def death(process: Any) -> str:
-    """How a process ended whose pipe is closed."""
-    process.join(5)
-    code = process.exitcode
-    return f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
 
 
 class Worker:
@@ -155,7 +149,8 @@ class Worker:
                 if answered:
                     return answer
         except (EOFError, OSError):
-            reason = f"its process died ({death(process)})"
+            process.join(5)
+            reason = f"its process died ({death(process.exitcode)})"
         except Exception as error:
             reason = f"its answer cannot be read: {one_line(error)}"
         self._end()

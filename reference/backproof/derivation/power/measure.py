@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from backproof.core.errors import InputError
+from backproof.core.files import read_source
 from backproof.derivation.check import Session
 from backproof.derivation.power.faults import injected
 from backproof.derivation.power.results import returned
@@ -62,7 +63,7 @@ def variants(path: Path) -> list[Variant]:
     with UserProcess(str(path), SECONDS) as user:
         session = Session(user)
         arrays, model = session.samples[0].arrays, session.model
-    derived = Derived.parse(path.read_text(encoding="utf-8"))
+    derived = Derived.parse(read_source(path))
     shapes = _local_shapes(path, derived, arrays)
     params = {axis for p in model.params for axis in model.shapes[p].split()}
     examples = "m" in model.letters and "m" not in params
@@ -103,7 +104,7 @@ def _local_shapes(path: Path, derived: Derived, arrays: Mapping[str, Any]) -> di
 def measure(path: Path, step: int = 1) -> Iterator[Trial]:
     """Try every `step`-th fault of the file; a fault whose code cannot run is none."""
     found = variants(path)[::step]
-    text = path.read_text(encoding="utf-8") + "\n\n" + "\n\n".join(v.source for v in found)
+    text = read_source(path) + "\n\n" + "\n\n".join(v.source for v in found)
     with tempfile.TemporaryDirectory() as folder:
         extended = Path(folder) / path.name
         extended.write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from backproof.core.files import read_source
 from backproof.derivation.check import Session
 from backproof.derivation.power.source import Derived, call_arguments
 from backproof.derivation.process import UserProcess
@@ -97,7 +98,7 @@ def _rounds() -> Iterator[int]:
 
 def _session(file: Path, seed: int) -> Iterator[tuple[str, Verdict, str]]:
     rng = random.Random(f"{file.stem} {seed}")
-    text = file.read_text(encoding="utf-8")
+    text = read_source(file)
     derived = Derived.parse(text)
     forms = {f"gradients__{i}": rewritten(derived, rng, f"__{i}") for i in range(PER_SESSION)}
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from backproof.descent.ranks.launch import environment, free_port
-from backproof.hosting.registry import load, one_line
+from backproof.hosting.registry import load
+from backproof.isolation.death import one_line
 from backproof.models.model import Model
 
 Arrays = Mapping[str, Any]

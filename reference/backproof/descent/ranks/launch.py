@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backproof.isolation.death import signal_name
+
 LIFELINE = "BACKPROOF_LIFELINE"  # set where standard input ends when the launcher does
 GRACE_SECONDS = 15.0  # for the other ranks to say what they met, once one has failed
 LOOK_SECONDS = 0.05
@@ -90,7 +92,7 @@ def _watched(processes: "Sequence[subprocess.Popen[Any]]") -> int:
         time.sleep(LOOK_SECONDS)
     for rank, code in enumerate(codes):
         if code is None or code < 0:
-            how = f"was killed by {signal.Signals(-code).name}" if code else f"did not end in {GRACE_SECONDS:g} s"
+            how = f"was killed by {signal_name(-code)}" if code else f"did not end in {GRACE_SECONDS:g} s"
             print(f"backproof: rank {rank} of {len(codes)} {how}; all ranks ended", file=sys.stderr)
     return max((code if code > 0 else 2 for code in codes if code), default=0)
 

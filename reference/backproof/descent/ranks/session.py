@@ -16,7 +16,8 @@ from backproof.descent.checkpoint import Checkpoint
 from backproof.descent.problem import Point, Problem
 from backproof.descent.ranks.launch import place
 from backproof.hosting.protocol import Ranks
-from backproof.hosting.registry import load, one_line
+from backproof.hosting.registry import load
+from backproof.isolation.death import one_line
 from backproof.models.model import Arrays, Model
 
 T = TypeVar("T")
