@@ -1,13 +1,10 @@
-"""The process in which a user's derivation runs: it answers requests over a connection until it is closed."""
+"""The program that runs a user's derivation, in a process of its own."""
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -26,34 +23,24 @@ from backproof.models.user_file import Arrays, Derivation, load
 Values = tuple[Any, str]  # an array, or None for what is no number, and the name of its dtype
 
 
-def serve(descriptor: int) -> None:
-    """Answer (name, arguments) with ("answer", value) or ("error", one line) until the connection closes."""
-    connection = Connection(descriptor)
-    os.dup2(2, 1)  # standard output belongs to results
-    warnings.simplefilter("ignore")  # overflow and the like show in the values
-    answers: dict[str, Callable[..., Any]] = {}
-    process = os.getpid()
+class Program:
+    """Answers requests about one file (`isolation.server`)."""
 
-    def send(answer: tuple[str, Any]) -> None:
-        if os.getpid() != process:
-            os._exit(0)  # a copy that the file's own code forked: the answer is one process's
-        connection.send(answer)
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._derivation: Derivation | None = None
+        warnings.simplefilter("ignore")  # overflow and the like show in the values
 
-    while True:
-        try:
-            name, arguments = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            if name == "load":
-                derivation = load(*arguments)
-                answers = _answers(derivation)
-                answer: Any = _description(derivation)
-            else:
-                answer = answers[name](*arguments)
-            send(("answer", answer))
-        except BaseException as error:
-            send(("error", _one_line(error, arguments[0] if name == "load" else derivation.path)))
+    def answer(self, name: str, *arguments: Any) -> Any:
+        """ "load" and the name of the hand derivation come first, then whatever `_answers` has."""
+        if name == "load":
+            self._derivation = load(self.path, *arguments)
+            return _description(self._derivation)
+        assert self._derivation is not None
+        return _answers(self._derivation)[name](*arguments)
+
+    def explain(self, error: BaseException) -> str:
+        return _one_line(error, self.path)
 
 
 def _description(derivation: Derivation) -> dict[str, Any]:
@@ -137,7 +124,3 @@ def _one_line(error: BaseException, path: str) -> str:
     if "Node" in said and ("ufunc" in said or within):  # np.exp of a node; np.sum of one, by keywords it lacks
         said = FOREIGN
     return where + (said if isinstance(error, InputError) else f"{type(error).__name__}: {said}")
-
-
-if __name__ == "__main__":
-    serve(int(sys.argv[1]))

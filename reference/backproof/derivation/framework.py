@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
+from backproof.isolation.child import Child, ChildError, TimedOut
+from backproof.isolation.death import message
 from backproof.models.primitives import with_sigmoid
 from backproof.models.user_file import Arrays, load
 
-_BOOT = (
-    "import sys; sys.path[:] = sys.argv[4:]; from backproof.derivation.framework import serve;"
-    " serve(int(sys.argv[1]), *sys.argv[2:4])"
-)
+SEND_SECONDS = 1.0  # a pipe holds a sample's arrays
 
 Gradients = dict[str, Any]
 
@@ -28,48 +23,42 @@ class FrameworkProcess:
     """One framework on one derivation file."""
 
     def __init__(self, name: str, path: str) -> None:
-        self._connection, theirs = Pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, str(theirs.fileno()), name, os.path.realpath(path), *sys.path],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        theirs.close()
+        self._child = Child("backproof.derivation.framework:Program", [name, os.path.realpath(path)], quiet=True)
 
     def send(self, arrays: Mapping[str, Any], names: Sequence[str]) -> None:
         """Ask for the gradients by `names`."""
-        with suppress(OSError):  # it died: receiving says so
-            self._connection.send((arrays, list(names)))
+        self._names = set(names)
+        with suppress(ChildError):  # receiving says so
+            self._child.send("gradients", dict(arrays), list(names), seconds=SEND_SECONDS)
 
     def receive(self, seconds: float) -> Gradients | str:
         """The gradients, or why there are none."""
         try:
-            if not self._connection.poll(seconds):
-                return "not ready in time"
-            answer: Gradients | str = self._connection.recv()
-            return answer
-        except (EOFError, OSError):
-            return "its process died"
+            answer = self._child.receive(seconds)
+        except TimedOut:
+            return "not ready in time"
+        except ChildError as error:
+            return str(error)
+        named = isinstance(answer, dict) and answer.keys() == self._names
+        arrays = named and all(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in answer.values())
+        return answer if arrays else "its answer is not gradients by name"
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._connection.close()
+        self._child.stop()
 
 
-def serve(descriptor: int, name: str, path: str) -> None:
-    """Answer one request, by gradients or by a reason."""
-    connection = Connection(descriptor)
-    try:
-        differentiate = {"torch": _torch, "jax": _jax}[name]()
-        arrays, names = connection.recv()
-        connection.send(differentiate(load(path).model.loss, arrays, names))
-    except EOFError:
-        return
-    except BaseException as error:
-        connection.send(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+class Program:
+    """The child's side: a framework, imported, and the file's loss (`isolation.server`)."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self.differentiate, self.path = {"torch": _torch, "jax": _jax}[name](), path
+
+    def answer(self, name: str, arrays: Arrays, names: list[str]) -> Gradients:
+        """The gradients by `names` at `arrays`; there is no other request."""
+        return self.differentiate(load(self.path).model.loss, arrays, names)
+
+    def explain(self, error: BaseException) -> str:
+        return f"{type(error).__name__}: {message(error)[:200]}"
 
 
 Differentiate = Callable[[Callable[..., Any], Arrays, list[str]], Gradients]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from contextlib import suppress
-from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from backproof.core.errors import InputError
 from backproof.core.files import check_size
-from backproof.isolation.death import death
+from backproof.derivation.answers import well_formed
+from backproof.isolation.child import Child, ChildError, Died, Refused, TimedOut
 from backproof.models import MODELS
 
-_BOOT = "import sys; sys.path[:] = sys.argv[2:]; from backproof.derivation.child import serve; serve(int(sys.argv[1]))"
+PROGRAM = "backproof.derivation.child:Program"
 
 
 class UserProcess:
@@ -25,14 +22,8 @@ class UserProcess:
     def __init__(self, path: str, seconds: float, hint: str = "; --time-limit allows more") -> None:
         _check(path)
         self.path, self.seconds, self.hint = path, seconds, hint
-        self._connection, theirs = Pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # its arrays are small
-        )
-        theirs.close()
+        one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # its arrays are small
+        self._child = Child(PROGRAM, [str(Path(path).resolve())], env=one_thread)
 
     def __enter__(self) -> UserProcess:
         return self
@@ -44,34 +35,31 @@ class UserProcess:
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
-        self._process.kill()
-        self._process.wait()
-        self._connection.close()
+        self._child.stop()
 
     def load(self, hand: str = "gradients") -> dict[str, Any]:
         """Name, shapes, params and source of the file, whose function `hand` is the hand derivation."""
-        description: dict[str, Any] = self.ask("load", str(Path(self.path).resolve()), hand)
+        description: dict[str, Any] = self.ask("load", hand)
         return description
 
     def ask(self, what: str, *arguments: Any) -> Any:
-        """The answer to one request of `child`."""
-        name = {"load": "loading it", "trace": "loss", "draw": "sample"}.get(what, what)
+        """The answer to one request of `child.Program`."""
+        name = {"load": "loading it", "trace": "loss", "draw": "sample", "sampled": "sample"}.get(what, what)
         try:
-            self._connection.send((what, arguments))
-            if not self._connection.poll(self.seconds):
-                self.stop()
-                raise InputError(f"{self.path}: {name} does not end within {self.seconds:g} s{self.hint}")
-            kind, answer = self._connection.recv()
-        except (EOFError, OSError):
-            raise InputError(f"{self.path}: {name} ended its process ({self._death()})") from None
-        if kind == "error":
-            raise InputError(f"{self.path}: {answer}")
-        return answer
-
-    def _death(self) -> str:
-        with suppress(subprocess.TimeoutExpired):  # it closed its end, and runs on
-            self._process.wait(5)
-        return death(self._process.returncode)
+            answer = self._child.ask(what, *arguments, seconds=self.seconds)
+            if well_formed(what, answer):
+                return answer
+            self.stop()
+            said = "gives an answer of another form than it was asked for"
+        except Refused as error:
+            raise InputError(f"{self.path}: {error}") from None
+        except TimedOut:
+            said = f"does not end within {self.seconds:g} s{self.hint}"
+        except Died as error:
+            said = f"ended its process ({error.how})"
+        except ChildError as error:
+            said = f"is stopped: {error}"
+        raise InputError(f"{self.path}: {name} {said}")
 
 
 def _check(path: str) -> None:

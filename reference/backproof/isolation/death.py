@@ -7,9 +7,9 @@ import signal
 
 
 def death(code: int | None) -> str:
-    """An exit code as `subprocess` gives it: a signal's number is negative, None is a process that still runs."""
+    """An exit code as `subprocess` gives it, a signal's negative; None is one that runs, its connection closed."""
     if code is None:
-        return "it answers no more, and still runs"
+        return "it closed the descriptor that its answers go to"
     return f"killed by {signal_name(-code)}" if code < 0 else f"exit code {code}"
 
 
