@@ -10,7 +10,7 @@ from backproof.console.ending import ended
 from backproof.console.parser import Parser
 from backproof.console.terminal import activity, results_console
 from backproof.core.errors import InputError
-from backproof.core.files import check_writable, write_json
+from backproof.core.files import Outputs, check_writable, json_text
 from backproof.hosting.registry import sources
 from backproof.models.user_file import is_file
 from benchmarks import cuda
@@ -94,17 +94,17 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         run.close()
     result = run.as_json(interrupted)
-    if options.json:
-        write_json(options.json, result)
-    if options.plots:
-        plots.draw(result, options.plots)
-    if options.html:
-        from benchmarks import page
-
-        page.save(result, options.html)
     console = results_console(options.json, options.html)
-    for part in tables(result):
-        console.print(part)
+    with Outputs() as outputs:
+        outputs.write(options.json, lambda: json_text(result))
+        if options.plots:
+            outputs.save(lambda: plots.draw(result, options.plots))
+        if options.html:
+            from benchmarks import page
+
+            outputs.save(lambda: page.save(result, options.html))
+        for part in tables(result):
+            console.print(part)
     failed = [r for r in run.results if not r["verified"]]
     return 130 if interrupted else 1 if failed else 0
 

@@ -4,7 +4,7 @@ import argparse
 
 from backproof.console.parser import Parser, add_command, natural
 from backproof.core.errors import InputError
-from backproof.core.files import check_writable, write_json
+from backproof.core.files import Outputs, check_writable, json_text
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--time-limit is {arguments.time_limit}; it must be a positive number of seconds")
     with bar(1, arguments.file) as shown:
         result = check(arguments.file, arguments.time_limit, arguments.seed, hand=arguments.gradients, watch=shown.at)
-    if arguments.json:
-        write_json(arguments.json, as_json(result))
-    results_console(arguments.json).print(render(result))
+    with Outputs() as outputs:
+        outputs.write(arguments.json, lambda: json_text(as_json(result)))
+        results_console(arguments.json).print(render(result))
     return {"pass": 0, "fail": 1, "inconclusive": 3}[result.verdict.value]

@@ -8,7 +8,7 @@ from typing import Any
 
 from backproof.console.parser import Parser, add_command, natural
 from backproof.core.errors import InputError
-from backproof.core.files import check_writable, write, write_json
+from backproof.core.files import Outputs, check_writable, json_text, write, write_json
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -35,6 +35,12 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="quick: one shape; default: every regime; full: more of all",
     )
     parser.add_argument("--seed", type=natural, default=0, help="the seed of the cells' data (default: 0)")
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="S",
+        help="seconds that an evaluation of a cell may take, a compilation included (default: 120)",
+    )
     parser.add_argument("--resume", metavar="FILE", help="take decided cells from a JSON result of an interrupted run")
     parser.add_argument(
         "--baseline", metavar="FILE", help="an earlier run's JSON result: tell what fails anew, and what else drifted"
@@ -54,6 +60,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     from backproof.conformance.decide import Report
     from backproof.conformance.power import fates, power_table
+    from backproof.conformance.runner import CELL_SECONDS
     from backproof.conformance.runner import run as run_cells
     from backproof.conformance.session import Session
     from backproof.console.terminal import activity, results_console, track
@@ -64,11 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     from backproof.results.encode import as_json, as_junit, summary
     from backproof.results.table import closing, findings, gaps, headings, table, times
 
-    outputs = (arguments.json, arguments.junit, arguments.html, arguments.capabilities)
+    written = (arguments.json, arguments.junit, arguments.html, arguments.capabilities)
     files = [model for model in arguments.model or () if is_file(model)]
     modules = [file for spec in arguments.backend or () if spec != "all" for file in sources(spec)]
-    check_writable(*outputs, reads=[arguments.baseline, arguments.known_failures, *files, *modules])
-    check_writable(*outputs[1:], reads=[arguments.resume])  # --json takes it up
+    check_writable(*written, reads=[arguments.baseline, arguments.known_failures, *files, *modules])
+    check_writable(*written[1:], reads=[arguments.resume])  # --json takes it up
+    if arguments.time_limit is not None and not 0 < arguments.time_limit < float("inf"):
+        raise InputError(f"--time-limit is {arguments.time_limit}; it must be a positive number of seconds")
     if arguments.capabilities and not arguments.capabilities.endswith((".md", ".json")):
         raise InputError(f"--capabilities is {arguments.capabilities}; its name must end in .md or .json")
     if arguments.html is not None:
@@ -88,9 +97,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     console = results_console(arguments.json, arguments.junit, arguments.html)
     reports: list[Report] = []
-    partial = False
+    partial: KeyboardInterrupt | None = None
     try:
-        check_writable(*outputs, reads=session.reads())
+        check_writable(*written, reads=session.reads())
         if arguments.resume is not None:
             taken = resume.take(arguments.resume, earlier, session)
             reports += taken.reports
@@ -102,10 +111,10 @@ def run(arguments: argparse.Namespace) -> int:
             console.print(f"{len(reports)} of {len(session.cells)} cells taken from {arguments.resume}")
         decided = {report.cell for report in reports}
         left = [cell for cell in session.cells if cell not in decided]
-        for report in track(run_cells(left, session.workers), len(left), "cells"):
+        for report in track(run_cells(left, session.workers, arguments.time_limit or CELL_SECONDS), len(left), "cells"):
             reports.append(report)
-    except KeyboardInterrupt:
-        partial = True
+    except KeyboardInterrupt as end:
+        partial = end
     finally:
         session.close()
     order = {cell: place for place, cell in enumerate(session.cells)}
@@ -114,24 +123,24 @@ def run(arguments: argparse.Namespace) -> int:
     )
     mutants = fates([report for report in reports if report.cell.backend == MUTANTS])
     judged = [report for report in reports if report.cell.backend != MUTANTS]
-    result = as_json(session.environment(), reports, partial, mutants, session.not_offered, session.manifests())
+    result = as_json(
+        session.environment(), reports, partial is not None, mutants, session.not_offered, session.manifests()
+    )
     drifted = None if baseline is None else drift.compare(baseline, result, arguments.baseline)
     if drifted:
         result["drift"] = drifted.as_json()
-    check_writable(*outputs, reads=session.reads())  # what was read in the cells, too
-    if arguments.json:
-        write_json(arguments.json, result)
+    check_writable(*written, reads=session.reads())  # what was read in the cells, too
+    outputs = Outputs()
+    outputs.write(arguments.json, lambda: json_text(result))
     if arguments.html:
         from backproof.pages.report.page import page
 
         utc = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        write(
-            arguments.html, page(result, known_failures.surprises(judged, failures), time.perf_counter() - start, utc)
-        )
+        seconds = time.perf_counter() - start
+        outputs.write(arguments.html, lambda: page(result, known_failures.surprises(judged, failures), seconds, utc))
     if arguments.capabilities:
-        _publish(arguments, result)
-    if arguments.junit:
-        write(arguments.junit, as_junit(reports))
+        outputs.save(lambda: _publish(arguments, result))
+    outputs.write(arguments.junit, lambda: as_junit(reports))
     if judged:
         console.print("cells by verdict, and the worst error as a fraction of its bound:")
         console.print(table(judged, session.not_offered))
@@ -145,10 +154,11 @@ def run(arguments: argparse.Namespace) -> int:
     ]:
         console.print(line, soft_wrap=bool(getattr(line, "no_wrap", False)))  # an id is never broken
     console.print(closing(reports, time.perf_counter() - start))
+    outputs.finish()
     if partial:
         if arguments.json:
             console.print(f"{len(reports)} of {len(session.cells)} cells; --resume {arguments.json} goes on from here")
-        raise KeyboardInterrupt
+        raise partial
     if any(not fate.killed or fate.errors for fate in mutants):
         return 1
     return _exit_code(summary(judged), arguments.strict) if judged else 0

@@ -3,7 +3,7 @@
 import argparse
 
 from backproof.console.parser import Parser, add_command, natural
-from backproof.core.files import check_writable, write, write_json
+from backproof.core.files import Outputs, check_writable, json_text
 from backproof.models import MODELS, named
 
 
@@ -31,13 +31,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         needed(arguments.html)
     shown = one_pass(named(arguments.model), arguments.seed)
-    if arguments.json:
-        write_json(arguments.json, as_json(shown))
-    if arguments.html:
-        from backproof.pages.explain.page import page
-
-        write(arguments.html, page(shown))
     console = results_console(arguments.json, arguments.html)
-    for line in lines(shown):
-        console.print(line)
+    with Outputs() as outputs:
+        outputs.write(arguments.json, lambda: json_text(as_json(shown)))
+        if arguments.html:
+            from backproof.pages.explain.page import page
+
+            outputs.write(arguments.html, lambda: page(shown))
+        for line in lines(shown):
+            console.print(line)
     return 0

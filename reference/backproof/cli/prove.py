@@ -6,10 +6,12 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from backproof.console.parser import Parser, add_command
-from backproof.core.files import check_writable, write, write_json
+from backproof.core.files import Outputs, check_writable, json_text
+from backproof.core.places import is_standard_output
 from backproof.models import MODELS, Model, named
 
 if TYPE_CHECKING:
@@ -41,7 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
     models = _chosen(arguments.models)
     targets = [arguments.json, arguments.latex, arguments.markdown]
     check_writable(*targets)
-    chapters, lemmas = _prove(models, quiet="-" in targets)
+    chapters, lemmas = _prove(models, quiet=any(map(is_standard_output, targets)))
+    equations = [each for chapter in chapters for each in chapter.equations]
+    with Outputs() as outputs:
+        _save(outputs, arguments, chapters, lemmas)
+    proved = [each.proved for each in equations] + [each.proved for each in lemmas]
+    return 0 if all(proved) else 1
+
+
+def _save(outputs: Outputs, arguments: argparse.Namespace, chapters: list[Chapter], lemmas: list[Lemma]) -> None:
     if arguments.latex or arguments.markdown:
         from backproof.proofs.page import page
         from backproof.proofs.render import latex, markdown
@@ -49,13 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
         blocks = page(chapters, lemmas)
         for path, render in ((arguments.latex, latex), (arguments.markdown, markdown)):
             if path:
-                write(path, render(blocks))
+                outputs.write(path, partial(render, blocks))
     equations = [each for chapter in chapters for each in chapter.equations]
     if arguments.json:
         found = {"equations": [each.as_json() for each in equations], "lemmas": [each.as_json() for each in lemmas]}
-        write_json(arguments.json, found)
-    proved = [each.proved for each in equations] + [each.proved for each in lemmas]
-    return 0 if all(proved) else 1
+        outputs.write(arguments.json, lambda: json_text(found))
 
 
 def _chosen(names: list[str]) -> list[Model]:

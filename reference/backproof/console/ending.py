@@ -2,9 +2,11 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 from backproof.core.errors import InputError, visible
 from backproof.isolation.death import one_line
@@ -20,6 +22,7 @@ def ended(name: str, run: Callable[[], int]) -> int:
     `name` begins the line that says what is wrong. Exits of argparse are exit codes, too.
     """
     closed = _opened()
+    _end_as_an_interrupt_does()
     try:
         if closed:
             raise InputError("standard output is closed; send it to a file, or to /dev/null")
@@ -30,6 +33,8 @@ def ended(name: str, run: Callable[[], int]) -> int:
         sys.stdout.flush()
     except InputError as error:
         return _told(name, str(error))
+    except Ended as end:
+        return _told(name, f"ended by {signal.Signals(end.number).name}", 128 + end.number)
     except KeyboardInterrupt:
         return _told(name, "interrupted", 130)
     except BrokenPipeError:
@@ -49,6 +54,25 @@ def ended(name: str, run: Callable[[], int]) -> int:
             raise
         return _told(name, f"internal error: {one_line(error)}; {TRACEBACK}=1 shows where, please report it")
     return code
+
+
+class Ended(KeyboardInterrupt):
+    """The system wants the command to end: by SIGTERM, or by SIGHUP where its terminal is gone."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _end_as_an_interrupt_does() -> None:
+    """SIGTERM and SIGHUP end the command as Ctrl-C does, its partial result written; one ignored (`nohup`) stays so."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise Ended(number)
+
+    with suppress(ValueError):  # signals are the main thread's
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, end)
 
 
 def _opened() -> bool:

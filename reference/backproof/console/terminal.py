@@ -8,12 +8,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
+
+from backproof.core.errors import visible
+from backproof.core.places import is_standard_output
 
 T = TypeVar("T")
 
@@ -30,13 +34,26 @@ class PlainConsole(Console):
             color_system=None if os.environ.get("NO_COLOR") else "auto",
         )
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As Rich's, letters that would act on a terminal shown as escapes before anything is measured."""
+        return super().render_str(_shown(text), **options)
+
+    def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+        """As Rich's; what reached it as text of its own is escaped here."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else _shown(text), style, control)
+
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
 def results_console(*machine_outputs: str | None) -> Console:
     """Where results for people go: standard output, or standard error where that belongs to a machine ("-")."""
-    return PlainConsole(stderr="-" in machine_outputs)
+    return PlainConsole(stderr=any(map(is_standard_output, machine_outputs)))
+
+
+def _shown(text: str) -> str:
+    return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
 
 
 class Bar:

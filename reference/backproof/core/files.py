@@ -6,13 +6,13 @@ import math
 import os
 import stat
 import sys
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import all_suffixes
-from itertools import combinations
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+from backproof.core import places
 from backproof.core.errors import InputError
 
 MOST_TEXT = 2**30  # bytes, of which a few times as many are needed
@@ -29,42 +29,37 @@ def check_writable(*paths: str | None, reads: Iterable[str | None] = ()) -> None
     by whatever name, link or hard link."""
     given = [path for path in paths if path is not None]
     for path in given:
-        if path == "-":
-            continue
         if not path:
             raise InputError("the name of a result file is empty; give one")
-        target = Path(path)
         try:
-            folder, is_folder = target.resolve().parent, target.is_dir()
+            folder, is_folder = Path(path).resolve().parent, Path(path).is_dir()
+            if is_folder:
+                raise InputError(f"{path} is a folder; give the name of a file")
+            if places.descriptor(path) is None and not Path(path).exists() and not folder.is_dir():
+                raise InputError(f"{path} cannot be written: there is no folder {folder}; make it, or {ANOTHER}")
+            if path != "-":
+                places.check(path)
+        except InputError:
+            raise
         except (OSError, RuntimeError, ValueError) as error:  # a name too long, a loop of links
             said = getattr(error, "strerror", None) or error
-            raise InputError(f"{path} cannot be written: {said}; name another file") from None
-        if is_folder:
-            raise InputError(f"{path} is a folder; give the name of a file")
-        if not folder.is_dir():
-            raise InputError(f"{path} cannot be written: there is no folder {folder}; make it, or name another file")
-        if target.exists() and not target.is_file():  # a device, a pipe
-            if not os.access(target, os.W_OK):
-                raise InputError(f"{path} cannot be written: no permission; name another file")
-            continue
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise InputError(f"{path} cannot be written in {folder}: {error.strerror}; name another file") from None
-    files = [path for path in given if path != "-"]
+            raise InputError(f"{path} cannot be written: {said}; {ANOTHER}") from None
+    files = [path for path in given if places.descriptor(path) is None]
     for path in files:
         if os.path.isfile(path) and os.path.realpath(path).lower().endswith(CODE):
-            raise InputError(f"{path} is code, which a result would replace; name another file")
-    read = {place for path in reads if path is not None for place in _places(path)}
+            raise InputError(f"{path} is code, which a result would replace; {ANOTHER}")
+    read = {name for path in reads if path is not None for name in _names(path)}
     for path in files:
-        if read & _places(path):
-            raise InputError(f"{path} is read by this very command, and a result would replace it; name another file")
-    for first, second in combinations(given, 2):
-        if first == second or ("-" not in (first, second) and _places(first) & _places(second)):
-            raise InputError(f"two results cannot both go to {second}; name another file for one of them")
+        if read & _names(path):
+            raise InputError(f"{path} is read by this very command, and a result would replace it; {ANOTHER}")
+    goals = [places.identity(path) for path in given if Path(path).is_file() or not Path(path).exists()]
+    streams = [path for path in given if places.is_standard_output(path)]
+    for path in given:
+        if goals.count(places.identity(path)) > 1 or (path in streams and len(streams) > 1):
+            raise InputError(f"two results cannot both go to {path}; name another file for one of them")
 
 
-def _places(path: str) -> set[Any]:
+def _names(path: str) -> set[Any]:
     """What is equal for two names of one file: the path without links, and the inode of a file that is there."""
     try:
         status = os.stat(path)
@@ -118,9 +113,7 @@ def read_source(path: str | Path) -> str:
 
 def write(path: str, content: str | bytes) -> None:
     """Write `content`, a text in UTF-8, to `path` ("-" is standard output), atomically where that is a file: whole or
-    not at all.
-
-    A link is followed; a device or pipe is written to as it is. Raises InputError where that fails.
+    not at all, even if the process is killed half-way. Raises InputError where that cannot be done.
     """
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     if path == "-":
@@ -128,30 +121,58 @@ def write(path: str, content: str | bytes) -> None:
         sys.stdout.buffer.write(data)  # in UTF-8, whatever the locale has
         sys.stdout.flush()
         return
-    temporary = None
     try:
-        target = Path(path).resolve()
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        with tempfile.NamedTemporaryFile("wb", dir=target.parent, delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-        temporary = None
+        places.write(path, data)
+    except BrokenPipeError:
+        if places.is_standard_output(path):
+            raise  # its reader went away, as `head` does
+        raise InputError(f"{path} cannot be written: its reader is gone; {ANOTHER}") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; name another file") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror}; {ANOTHER}") from None
+
+
+class Outputs:
+    """The results of one command. One that cannot be written loses neither the others nor what is printed: what was
+    wrong is raised at the end of the block, as an InputError."""
+
+    def __init__(self) -> None:
+        self._failed: list[str] = []
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def write(self, path: str | None, content: Callable[[], str | bytes]) -> None:
+        """Write what `content` makes; nothing where there is no path."""
+        if path is not None:
+            self.save(lambda: write(path, content()))
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Call what writes in its own way."""
+        try:
+            write()
+        except InputError as error:
+            self._failed.append(str(error))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+
+    def finish(self) -> None:
+        """Raise what was wrong, where no block ends."""
+        if self._failed:
+            raise InputError("; ".join(self._failed))
 
 
 def write_json(path: str, value: Any) -> None:
     """Write `value` as JSON; numbers that are not finite become "nan", "inf", "-inf"."""
-    write(path, json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
+    write(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON, so."""
+    return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
 
 
 def plain(value: Any) -> Any:
@@ -163,9 +184,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

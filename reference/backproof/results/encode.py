@@ -9,6 +9,7 @@ from typing import Any
 from backproof.conformance.decide import Report
 from backproof.conformance.offers import NotOffered
 from backproof.conformance.power import Fate
+from backproof.core.errors import visible
 from backproof.verdicts.judgement import Judgement, Verdict
 
 
@@ -88,13 +89,13 @@ def as_junit(reports: Sequence[Report]) -> str:
         case = ET.SubElement(
             suite,
             "testcase",
-            classname=f"{cell.backend}.{cell.problem.model}",
-            name=cell.id,
+            classname=visible(f"{cell.backend}.{cell.problem.model}"),
+            name=visible(cell.id),
             time=f"{report.seconds or 0:.6f}",
         )
-        reason = "".join(c if c.isprintable() else " " for c in report.reason or "")  # XML knows no control characters
+        reason = visible(report.reason or "")  # XML knows no control characters
         if report.known:
-            ET.SubElement(case, "skipped", message=f"known failure, {report.known}: {reason}")
+            ET.SubElement(case, "skipped", message=f"known failure, {visible(report.known)}: {reason}")
         elif report.verdict is Verdict.INCONCLUSIVE:
             ET.SubElement(case, "skipped", message=f"inconclusive: {reason}")
         elif report.verdict in elements:
