@@ -80,7 +80,7 @@ class Child:
         try:
             with theirs:
                 self.process = Process(command, pass_fds=[theirs.fileno()], env=env, stdout=nowhere, stderr=nowhere)
-        except OSError:
+        except BaseException:
             ours.close()
             raise
         finally:
@@ -89,7 +89,7 @@ class Child:
 
     def ready(self, seconds: float = START_SECONDS) -> None:
         """Return when the program is imported and made. Raises ChildError; Refused too ends the process here."""
-        self._begin(seconds)
+        self.begin(seconds)
         if not self._ready:
             try:
                 self._answer(self._guarded(self._channel.receive, seconds), "ready")
@@ -100,7 +100,7 @@ class Child:
 
     def send(self, name: str, *arguments: Any, seconds: float) -> None:
         """Ask, ready or not, without waiting for the answer. Raises ChildError."""
-        self._begin(seconds)
+        self.begin(seconds)
         self._guarded(lambda wait: self._channel.send([name, *arguments], wait), seconds)
 
     def receive(self, seconds: float) -> Any:
@@ -128,7 +128,8 @@ class Child:
             finally:
                 self._using.release()
 
-    def _begin(self, seconds: float) -> None:
+    def begin(self, seconds: float = START_SECONDS) -> None:
+        """Hand over the program's arguments, so that it is made while something else is done. Raises ChildError."""
         if not self._begun:
             self._begun = True
             self._guarded(lambda wait: self._channel.send(self._arguments, wait), seconds)

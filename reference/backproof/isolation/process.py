@@ -52,7 +52,7 @@ class Process:
                     stderr=stderr,
                     start_new_session=True,
                 )
-        except OSError:
+        except BaseException:
             self.control.close()
             raise
         self.pid = int(self._line("pid", START_SECONDS) or 0)
