@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ from backproof.core.files import check_writable, write_json
 from backproof.descent.parameters import draw
 from backproof.descent.ranks.launch import environment, free_port, place
 from backproof.descent.ranks.session import joinable
+from backproof.isolation.death import death
+from backproof.isolation.process import Process
 from backproof.models import MODELS
 from backproof.pages import pictures
 from backproof_numpy.tiles import cores
@@ -77,24 +80,36 @@ def _together(backend: str, ranks: int) -> dict[str, Any]:
     port = free_port()
     line = [sys.executable, "-m", "benchmarks.scaling", "--rank-of", backend]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            line, env=environment(r, ranks, port) | threads, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        code = _ended(
+            [
+                Process(
+                    line,
+                    env=environment(r, ranks, port) | threads,
+                    stdout=subprocess.DEVNULL if r else out,
+                    stderr=subprocess.DEVNULL if r else err,
+                )
+                for r in range(ranks)
+            ]
         )
-        for r in range(ranks)
-    ]
+        out.seek(0)
+        err.seek(0)
+        said, wrong = out.read(), err.read().decode(errors="replace").strip()[-300:]
+    if code is None:
+        raise InputError(f"{backend}: {ranks} ranks give no answer within {SECONDS:g} s")
+    if code:
+        raise InputError(f"{backend}, {ranks} ranks: {wrong or death(code)}")
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def _ended(processes: Sequence[Process]) -> int | None:
+    """The exit code of rank 0; None where it does not end in time. All end."""
     try:
-        out, err = processes[0].communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        raise InputError(f"{backend}: {ranks} ranks give no answer within {SECONDS:g} s") from None
+        return processes[0].wait(SECONDS)
     finally:
         for process in processes:
-            with process:  # which closes its pipes, and waits
-                process.kill()
-    if processes[0].returncode:
-        raise InputError(f"{backend}, {ranks} ranks: {err.decode(errors='replace').strip()[-300:]}")
-    found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return found
+            process.close()
 
 
 def _rank(backend: str) -> None:

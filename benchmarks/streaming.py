@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -32,6 +31,8 @@ from backproof.descent.parameters import draw
 from backproof.descent.ranks.session import Member, joinable, joined, own
 from backproof.descent.streaming import passes
 from backproof.descent.streaming.sources import Source, open_source
+from backproof.isolation.death import death
+from backproof.isolation.process import Process
 from backproof.models import MODELS, Model
 from backproof_numpy.tiles import cores
 
@@ -78,15 +79,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     for size in arguments.size or [1, 2, 4, 8]:
         with _file(arguments.folder, int(size * 1e9)) as file:
             line = [sys.executable, "-m", "benchmarks.streaming", "--watch", file, "--model", arguments.model]
-            told = subprocess.run(
-                [*line, "--steps", str(arguments.steps), "--backend", arguments.backend],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        if told.returncode:
-            raise InputError(f"{size:g} GB: {told.stderr.strip()[-300:]}")
-        found = json.loads(told.stdout)
+            found = _alone([*line, "--steps", str(arguments.steps), "--backend", arguments.backend], f"{size:g} GB")
         results.append(found)
         rates = {name: found[f"{name}_bytes_per_s"] / 1e9 for name in ("disk", "cold_step", "cache", "step")}
         print(
@@ -98,6 +91,23 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.json:
         environment = {"threads": cores(), "numpy": np.__version__, "load": os.getloadavg()[0]}
         write_json(arguments.json, {"environment": environment, "results": results})
+
+
+def _alone(line: Sequence[str], what: str) -> dict[str, Any]:
+    """What a command prints as JSON, run in a process of its own. InputError where it fails."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = Process(line, stdout=out, stderr=err)
+        try:
+            while (code := process.wait(60.0)) is None:  # as long as the disk takes
+                pass
+        finally:
+            process.close()
+        out.seek(0)
+        err.seek(0)
+        if code:
+            raise InputError(f"{what}: {err.read().decode(errors='replace').strip()[-300:] or death(code)}")
+        found: dict[str, Any] = json.loads(out.read())
+    return found
 
 
 @contextmanager

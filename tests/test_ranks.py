@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_ranks_are_within_the_bound_of_the_one_rank_truth(spec, problems):
 
 def pool(ranks):
     found = object.__new__(Pool)
-    found.pids = list(range(ranks))
+    found._children = list(range(ranks))
     return found
 
 
@@ -178,3 +179,27 @@ def test_another_number_of_ranks_than_the_environment_says_is_refused(points, mo
     monkeypatch.setenv("WORLD_SIZE", "4")
     code, _, err = backproof("descend", "multivariate", "--data", points[0], "--ranks", "3")
     assert (code, err) == (2, "backproof: --ranks is 3, and the environment says 4; leave --ranks out\n")
+
+
+@pytest.mark.parametrize("spec", ["torch", "jax"])
+def test_ranks_of_one_machine_listen_on_its_loopback_alone(spec):
+    pool = Pool(spec, 2)
+    try:
+        data = {"X": np.ones((3, 7)), "y": np.ones((1, 7))}
+        params = {"w": np.ones((1, 3)), "b": np.float64(0)}
+        assert pool.same("evaluate", [("multivariate", params, share, 7) for share in pool.shares(data)])[0] == 4
+        found = [address for child in pool._children for address in listening(child.process.pid)]
+    finally:
+        pool.close()
+    assert found
+    assert set(found) <= {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+def listening(pid):
+    """The addresses that a process listens on, as the kernel writes them."""
+    names = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd") if os.path.lexists(entry.path)}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in names:
+                yield words[1].partition(":")[0]

@@ -4,6 +4,7 @@ Shards of an array are equally wide, so what a device lacks of the widest is fil
 out of the sums.
 """
 
+import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
@@ -46,6 +47,7 @@ class JaxRanks:
                 os.environ["JAX_COORDINATOR_ADDRESS"],
                 self.ranks,
                 self.rank,
+                coordinator_bind_address=_bind_address(os.environ["JAX_COORDINATOR_ADDRESS"]),
                 cluster_detection_method="deactivate",
                 initialization_timeout=max(60, int(seconds)),
                 heartbeat_timeout_seconds=2 * int(seconds) + 10,  # later than the watch's: JAX aborts with its stack
@@ -141,6 +143,15 @@ class Tiles:
         padded = np.zeros((values.shape[0], self.width), values.dtype)
         padded[:, : values.shape[1]] = values
         return padded
+
+
+def _bind_address(coordinator: str) -> str | None:
+    """Where the coordinator listens: on this machine's loopback alone, if its address is of it; else on all that the
+    machine has, as the address that others reach it by need not be one of its own."""
+    try:
+        return coordinator if ipaddress.ip_address(coordinator.rpartition(":")[0].strip("[]")).is_loopback else None
+    except ValueError:
+        return None
 
 
 def _resident(data: Arrays) -> bool:

@@ -1,6 +1,8 @@
 """Data-parallel PyTorch: every rank sums loss and gradients over its own columns; one all-reduce a step."""
 
+import ipaddress
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -34,7 +36,23 @@ class TorchRanks:
             torch.cuda.set_device(self.device)
         self._together = "WORLD_SIZE" in os.environ
         if self._together:
-            dist.init_process_group("gloo" if device == "cpu" else "nccl", timeout=timedelta(seconds=seconds))
+            limit, how = timedelta(seconds=seconds), "gloo" if device == "cpu" else "nccl"
+            dist.init_process_group(how, timeout=limit, **self._rendezvous(limit))
+
+    def _rendezvous(self, limit: timedelta) -> dict[str, Any]:
+        """Where the ranks meet: on this machine's loopback alone, if the environment names an address of it. PyTorch's
+        own store listens on every address that a machine has; torchrun's is made before any rank is."""
+        address = os.environ.get("MASTER_ADDR", "")
+        if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True" or not _is_loopback(address):
+            return {}
+        port, listener = int(os.environ["MASTER_PORT"]), None
+        if self.rank == 0:
+            listener = socket.create_server((address, port), backlog=max(128, self.ranks))
+        store = dist.TCPStore(
+            address, port, self.ranks, self.rank == 0, limit,
+            master_listen_fd=None if listener is None else listener.detach(),
+        )  # fmt: skip
+        return {"store": store, "rank": self.rank, "world_size": self.ranks}
 
     def reduce(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The sum over all ranks of `values`, the same bits on every one."""
@@ -112,6 +130,13 @@ class TorchRanks:
         shapes = [torch.Size(()), *(p.shape for p in leaves.values())]
         pieces = flat.split([shape.numel() for shape in shapes])
         return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _forward(model: Model, params: Mapping[str, Tensor], tile: Mapping[str, Tensor]) -> Tensor:

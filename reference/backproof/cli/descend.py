@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backproof.console.parser import Parser, add_command, natural, positive
 from backproof.core.errors import InputError
-from backproof.core.files import check_writable, write_json
+from backproof.core.files import Outputs, check_writable, json_text
 from backproof.models import MODELS, named
 
 if TYPE_CHECKING:
@@ -66,12 +66,11 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from backproof.descent.data import DIABETES
-    from backproof.descent.ranks.launch import launch, launched, place, tied_to_the_launcher
+    from backproof.descent.ranks.launch import launch, launched, place
     from backproof.descent.ranks.session import RankFailure
     from backproof.hosting.registry import sources
     from backproof.pages.landscape import draw
 
-    tied_to_the_launcher()
     data = [os.path.join(arguments.data, name) for name in ("X.npy", "y.npy")]  # where it is a folder
     read = (
         [arguments.data, *data, *sources(arguments.backend)]
@@ -215,10 +214,10 @@ def _tell(
     from backproof.console.terminal import results_console
 
     told = result(problem, descent, others, name, ranks, features)
-    if arguments.json:
-        write_json(arguments.json, told)
     console = results_console(arguments.json)
-    show(console, told, others.variance)
+    with Outputs() as outputs:
+        outputs.write(arguments.json, lambda: json_text(told))
+        show(console, told, others.variance)
     if arguments.out:
         rates = ", ".join(f"{trial.label} {trial.rate:.3g}" for trial in trials)
         console.print(f"{arguments.out}: the loss landscape; learning rates compared: {rates}")

@@ -6,20 +6,21 @@ process of JAX with three virtual devices.
 
 import os
 from collections.abc import Mapping
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 from backproof.descent.ranks.launch import environment, free_port
 from backproof.hosting.registry import load
+from backproof.isolation.child import START_SECONDS, Child, ChildError
 from backproof.isolation.death import one_line
+from backproof.models import MODELS
 from backproof.models.model import Model
 
 Arrays = Mapping[str, Any]
 
 RANKS = (1, 2, 3, 8)
+PROGRAM = "backproof.descent.ranks.backend:Program"
 SECONDS = 60.0  # for ranks to come together, and to answer
 
 
@@ -30,7 +31,7 @@ class Ranked:
     dtypes = ("float64", "float32")
 
     def __init__(self, spec: str, virtual: bool = False) -> None:
-        backend = load(spec)  # imported here, once: the ranks are forked from this process
+        backend = load(spec)
         self.spec, self.name, self.version = spec, f"{spec}-ranks", backend.version
         self.series = tuple(f"{way}{R}" for way in ("processes", "devices")[: 1 + virtual] for R in RANKS)
         self._pools: dict[str, Pool] = {}
@@ -83,40 +84,38 @@ class Pool:
     """`ranks` processes that stay, joined, until this process ends; `devices` makes so many of each one's CPU."""
 
     def __init__(self, spec: str, ranks: int, devices: int | None = None) -> None:
-        self._connections: list[Connection] = []
-        self.pids: list[int] = []
         port = free_port()
-        for rank in range(ranks):
-            ours, theirs = Pipe()
-            pid = os.fork()
-            if pid == 0:
-                for other in [ours, *self._connections]:  # so that it sees the end of this process
-                    other.close()
-                _serve(theirs, spec, environment(rank, ranks, port) if devices is None else _virtual(devices))
-            theirs.close()
-            self._connections.append(ours)
-            self.pids.append(pid)
+        self._children = [
+            Child(
+                PROGRAM,
+                [spec],
+                env=environment(rank, ranks, port) if devices is None else os.environ | _virtual(devices),
+                quiet=True,  # what is wrong goes with the answers
+            )
+            for rank in range(ranks)
+        ]
+        for child in self._children:  # side by side: each is ready when all have met
+            child.begin()
 
     def shares(self, data: Arrays) -> list[dict[str, Any]]:
         """The columns of every rank: in the proportions 1 : 2 : 3 ... and, of three or more, none for the last."""
-        ranks = len(self.pids)
+        ranks = len(self._children)
         weights = np.arange(1, ranks + 1) * (np.arange(ranks) < max(2, ranks - 1))
         edges = [0, *(data["y"].shape[1] * np.cumsum(weights) // weights.sum()).tolist()]
         return [{name: a[:, edges[r] : edges[r + 1]] for name, a in data.items()} for r in range(ranks)]
 
     def ask(self, method: str, arguments: list[Any]) -> list[Any]:
         """Every rank's answer to its own arguments. Raises RuntimeError with what a rank says is wrong."""
-        for connection, own in zip(self._connections, arguments, strict=True):
-            connection.send((method, own))
-        answers = []
-        for rank, connection in enumerate(self._connections):
-            try:
-                answer = connection.recv() if connection.poll(2 * SECONDS) else RuntimeError("it is silent")
-            except (EOFError, OSError):
-                answer = RuntimeError("it is gone")
-            if isinstance(answer, Exception):
-                raise RuntimeError(f"rank {rank} of {len(self.pids)}: {answer}")
-            answers.append(answer)
+        answers, rank = [], 0  # rank: whose turn it is, for what is wrong
+        try:
+            for rank, child in enumerate(self._children):  # noqa: B007
+                child.ready(START_SECONDS)
+            for rank, (child, own) in enumerate(zip(self._children, arguments, strict=True)):  # noqa: B007
+                child.send(method, *own, seconds=SECONDS)
+            for rank, child in enumerate(self._children):  # noqa: B007
+                answers.append(child.receive(2 * SECONDS))
+        except ChildError as error:
+            raise RuntimeError(f"rank {rank} of {len(self._children)}: {error}") from None
         return answers
 
     def same(self, method: str, arguments: list[Any]) -> Any:
@@ -124,15 +123,13 @@ class Pool:
         answers = self.ask(method, arguments)
         for rank, answer in enumerate(answers):
             if _bits(answer) != _bits(answers[0]):
-                raise RuntimeError(f"rank {rank} of {len(self.pids)} and rank 0 have not the same bits")
+                raise RuntimeError(f"rank {rank} of {len(self._children)} and rank 0 have not the same bits")
         return answers[0]
 
     def close(self) -> None:
         """End the ranks."""
-        for connection in self._connections:
-            connection.close()
-        for pid in self.pids:
-            os.waitpid(pid, 0)
+        for child in self._children:
+            child.stop()
 
 
 def _bits(answer: Any) -> list[bytes]:
@@ -146,25 +143,15 @@ def _virtual(devices: int) -> dict[str, str]:
     return {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"}
 
 
-def _serve(connection: Connection, spec: str, environ: Mapping[str, str]) -> None:
-    """A rank's whole life: join, answer, end without this process's farewells."""
-    from backproof.models import MODELS
+class Program:
+    """A rank's side (`isolation.server`): joined with the others, it answers for its own columns."""
 
-    try:
-        os.environ.update(environ)
-        nowhere = os.open(os.devnull, os.O_WRONLY)  # what is wrong goes with the answers
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        ranks: Any = load(spec).join("cpu", SECONDS)  # type: ignore[attr-defined]
-        while True:
-            method, (model, *arguments) = connection.recv()
-            try:
-                connection.send(getattr(ranks, method)(MODELS[model], *arguments))
-            except Exception as error:
-                connection.send(RuntimeError(one_line(error)))
-    except (EOFError, OSError):
-        pass  # the parent is gone
-    except BaseException as error:
-        connection.send(RuntimeError(one_line(error)))
-    finally:
-        os._exit(0)
+    def __init__(self, spec: str) -> None:
+        self._ranks: Any = load(spec).join("cpu", SECONDS)  # type: ignore[attr-defined]
+
+    def answer(self, method: str, model: str, *arguments: Any) -> Any:
+        """What a method of `backend.Ranks` gives for the model of that name."""
+        return getattr(self._ranks, method)(MODELS[model], *arguments)
+
+    def explain(self, error: BaseException) -> str:
+        return one_line(error)

@@ -1,18 +1,16 @@
 """The same command as R processes of this machine, as `torchrun` starts it on many; none is left behind."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from backproof.isolation.death import signal_name
+from backproof.isolation.death import death
+from backproof.isolation.process import Process
 
-LIFELINE = "BACKPROOF_LIFELINE"  # set where standard input ends when the launcher does
+LAUNCHED = "BACKPROOF_LAUNCHED"  # set where rank 0 speaks for all
 GRACE_SECONDS = 15.0  # for the other ranks to say what they met, once one has failed
 LOOK_SECONDS = 0.05
 
@@ -50,41 +48,27 @@ def launch(arguments: Sequence[str], ranks: int) -> int:
 
     Once one fails, the others have GRACE_SECONDS to end by themselves; whatever ends this process ends them.
     """
-    port, processes = free_port(), list[subprocess.Popen[bytes]]()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is this process's to handle
+    port, processes = free_port(), list[Process]()
     try:
         for rank in range(ranks):
             processes.append(_start(arguments, environment(rank, ranks, port), rank))
-        signal.signal(signal.SIGINT, handler)
         return _watched(processes)
     finally:
-        signal.signal(signal.SIGINT, handler)
         for process in processes:
-            process.kill()
-            process.wait()
+            process.close()
 
 
 def launched() -> bool:
     """Whether `launch` started this process, on the machine where rank 0 speaks for all."""
-    return LIFELINE in os.environ
+    return LAUNCHED in os.environ
 
 
-def tied_to_the_launcher() -> None:
-    """In a process that `launch` started: end it when the launcher is gone, however that happened."""
-    if launched():
-        threading.Thread(target=_until_end_of_input, daemon=True).start()
+def _start(arguments: Sequence[str], environ: Mapping[str, str], rank: int) -> Process:
+    command = [sys.executable, "-m", "backproof", *arguments]
+    return Process(command, env={**environ, LAUNCHED: "1"}, stdout=None if rank == 0 else subprocess.DEVNULL)
 
 
-def _start(arguments: Sequence[str], environ: Mapping[str, str], rank: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "backproof", *arguments],
-        env={**environ, LIFELINE: "1"},
-        stdin=subprocess.PIPE,
-        stdout=None if rank == 0 else subprocess.DEVNULL,
-    )
-
-
-def _watched(processes: "Sequence[subprocess.Popen[Any]]") -> int:
+def _watched(processes: Sequence[Process]) -> int:
     deadline = float("inf")
     while (codes := [process.poll() for process in processes]) and None in codes and time.monotonic() < deadline:
         if any(codes):
@@ -92,15 +76,9 @@ def _watched(processes: "Sequence[subprocess.Popen[Any]]") -> int:
         time.sleep(LOOK_SECONDS)
     for rank, code in enumerate(codes):
         if code is None or code < 0:
-            how = f"was killed by {signal_name(-code)}" if code else f"did not end in {GRACE_SECONDS:g} s"
+            how = f"was {death(code)}" if code else f"did not end in {GRACE_SECONDS:g} s"
             print(f"backproof: rank {rank} of {len(codes)} {how}; all ranks ended", file=sys.stderr)
     return max((code if code > 0 else 2 for code in codes if code), default=0)
-
-
-def _until_end_of_input() -> None:
-    while os.read(0, 1):
-        pass
-    os._exit(2)
 
 
 def _loopback() -> str:
