@@ -1,11 +1,13 @@
 """Backends with planted errors, and backends that misbehave; named as `tests.planted:NAME`."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
 import numpy as np
 
+from backproof.isolation.frames import encode
 from backproof_numpy.backend import NumpyBackend
 
 
@@ -271,6 +273,30 @@ class Mumbles(NumpyBackend):
 
     def to_numpy(self, array):
         return [np.asarray(array).tolist()], "float64"
+
+
+class NeverAnswers(NumpyBackend):
+    name = "never"
+
+    def evaluate(self, *arguments):
+        time.sleep(60)
+
+
+class StopsHalfWay(NumpyBackend):
+    """Is stopped (as by a debugger, or a freezer of cgroups) while its answer is on its way."""
+
+    name = "half"
+
+    def evaluate(self, *arguments):
+        from backproof.isolation.channel import Channel
+
+        def send(channel, value, wait):
+            piece = next(iter(encode(value)))
+            channel.connection.send(piece[:30])
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+        Channel.send = send
+        return super().evaluate(*arguments)
 
 
 class Garbles(NumpyBackend):

@@ -115,13 +115,31 @@ def test_a_crash_or_an_exception_costs_its_own_cells_only():
     [
         ("Exits", "SystemExit: 3"),
         ("Mumbles", "to_numpy gives list for w, no real numbers"),
-        ("Garbles", "its answer cannot be read: ValueError"),
     ],
 )
 def test_a_malformed_answer_costs_its_own_cells_only(spec, reason):
     for report in conform(spec, cells="quick", models=["univariate"]).values():
         assert report.verdict is Verdict.ERROR
         assert reason in report.reason
+
+
+def test_no_object_of_a_backend_arrives_here():
+    """A dtype's name that would be another thing where it is unpickled, or turned into text: it is plain text here."""
+    for report in conform("Garbles", cells="quick", models=["univariate"]).values():
+        assert report.verdict is Verdict.PASS
+
+
+def test_a_series_that_times_out_again_and_again_is_given_up():
+    reports = conform("NeverAnswers", cells="default", models=["multivariate"], dtypes=["float64"], seconds=0.5)
+    reasons = Counter(report.reason.partition(":")[0] for report in reports.values())
+    assert {report.verdict for report in reports.values()} == {Verdict.ERROR}
+    assert reasons.keys() == {"no answer within 0.5 s", "not run"}
+    assert reasons["no answer within 0.5 s"] == 3
+
+
+def test_an_answer_that_stops_half_way_is_out_of_time():
+    for report in conform("StopsHalfWay", cells="quick", models=["univariate"], dtypes=["float64"], seconds=2).values():
+        assert (report.verdict, report.reason) == (Verdict.ERROR, "no answer within 2 s")
 
 
 def test_a_hang_costs_its_own_cells_only():

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -12,7 +13,7 @@ from backproof.conformance.decide import Report, decide, tasks
 from backproof.conformance.probe import Shown, probe_tasks, shown
 from backproof.conformance.repeats import ordinal
 from backproof.hosting.evaluation import Evaluation, Failure, Task
-from backproof.hosting.worker import Worker
+from backproof.hosting.worker import OutOfTime, Worker
 from backproof.isolation.death import one_line
 from backproof.verdicts.judgement import Verdict
 
@@ -20,6 +21,8 @@ CELL_SECONDS = 120.0  # for each evaluation of a cell, a compilation included
 # On the same arrays. What records or profiles its first calls replays something else from the third on (CUDA graphs,
 # TorchScript), so one regime has more of them.
 CALLS, MORE_CALLS = 2, 4
+PATIENCE = 3  # time-outs of a series, after which the rest of it is not run
+GIVEN_UP = "not run: {} cells of {} before it gave no answer within {:g} s; --time-limit allows more"
 
 Answers = list[Evaluation | Failure]
 
@@ -44,7 +47,7 @@ def _called(worker: Worker, task: Task, calls: int, seconds: float) -> Evaluatio
     for call in range(2, calls + 1):
         answer = worker.run(replace(task, again=True), seconds)
         if isinstance(answer, Failure):
-            return Failure(f"the {ordinal(call)} call on the same arrays: {answer.reason}")
+            return replace(answer, reason=f"the {ordinal(call)} call on the same arrays: {answer.reason}")
         if first.other_bits(answer):
             later.append(replace(answer, call=call))
     return replace(first, later=tuple(later))
@@ -95,18 +98,25 @@ def run(cells: Sequence[Cell], workers: Mapping[str, Worker], seconds: float = C
     stop = threading.Event()
     askers = {name: _Asker(worker, stop) for name, worker in workers.items()}
 
+    late: Counter[tuple[str, str]] = Counter()  # time-outs, by backend and series
+
     @cache
     def probe(cell: Cell) -> Shown | None:
         return askers[cell.backend].probe(cell, seconds)
 
-    def add(cell: Cell) -> None:
-        asker, worker = askers[cell.backend], workers[cell.backend]
-        asker.add(lambda: answered.put((cell, _answers(lambda: ask(worker, cell, seconds)))))
+    def answer(cell: Cell) -> None:
+        series = cell.backend, cell.series
+        if late[series] >= PATIENCE:
+            answered.put((cell, [Failure(GIVEN_UP.format(PATIENCE, cell.series, seconds))]))
+            return
+        answers = _answers(lambda: ask(workers[cell.backend], cell, seconds))
+        late[series] += isinstance(answers[-1], OutOfTime)
+        answered.put((cell, answers))
 
     runnable = [cell for cell in cells if cell.skip is None]
     yield from (Report(cell, Verdict.SKIP, cell.skip) for cell in cells if cell.skip is not None)
     for cell in runnable:
-        add(cell)
+        askers[cell.backend].add(partial(answer, cell))
     for asker in askers.values():
         asker.start()
     try:

@@ -28,6 +28,29 @@ class Manifest:
     rewritten: list[str] = field(default_factory=list)  # files that the process itself wrote, as they were last
     unknown: list[str] = field(default_factory=list)
 
+    @classmethod
+    def from_plain(cls, said: Any) -> "Manifest":
+        """What another process noted, as `vars` of its manifest. Raises TypeError where it is not of that form."""
+
+        def texts(value: Any) -> bool:
+            return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+        def is_like(value: Any, example: Any) -> bool:
+            if isinstance(example, dict):
+                return isinstance(value, dict) and all(isinstance(name, str) for name in value)
+            return texts(value) if isinstance(example, list) else isinstance(value, str)
+
+        empty = vars(cls())
+        if (
+            not isinstance(said, dict)
+            or said.keys() != empty.keys()
+            or not all(is_like(said[name], example) for name, example in empty.items())
+            or not all(isinstance(v, str) for name in ("files", "facts", "variables") for v in said[name].values())
+            or not all(v is None or texts(v) for v in said["modules"].values())
+        ):
+            raise TypeError("what it says that it read cannot be read")
+        return cls(**said)
+
     def merge(self, more: "Manifest") -> None:
         """Add what was seen later. A file that had another content in between makes all unknown."""
         for path, told in more.files.items():
