@@ -87,6 +87,12 @@ class Timed:
         self.moved, self.waited = max(self.moved, starts.moved(turn)), min(self.waited, waited)
 
     @property
+    def plain(self) -> dict[str, Any]:
+        """What is known of it without what it is made of, as values that frames hold."""
+        sides = {side: {n: np.asarray(p) for n, p in getattr(self, side).items()} for side in ("least", "greatest")}
+        return sides | {"moved": self.moved, "waited": self.waited, "repeated": self.repeated}
+
+    @property
     def fault(self) -> str | None:
         """Why its times are none."""
         if self.repeated:

@@ -1,18 +1,18 @@
 """A backend in a process of its own, its threads set before import: it times, and hands back what it computed."""
 
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 import numpy as np
 
 from backproof.core.errors import InputError
 from backproof.hosting.evaluation import derivation
-from backproof.hosting.worker import introduce
-from backproof.isolation.death import death, one_line
+from backproof.hosting.worker import described, introduced
+from backproof.isolation.child import Child, ChildError, Died, Refused, TimedOut
+from backproof.isolation.death import one_line
 from backproof.models import MODELS
 from benchmarks import ceilings, cuda
 from benchmarks.cells import Cell, arrays, rate
@@ -20,6 +20,8 @@ from benchmarks.starts import Starts, Timed
 
 SECONDS = 300.0  # for one answer: importing and compiling included
 Start = tuple[Mapping[str, Any], float]  # arrays and a learning rate
+PROGRAM = "benchmarks.worker:Program"
+UNREADABLE = "gives an answer of another form than it was asked for"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -29,71 +31,78 @@ class Worker:
     def __init__(self, spec: str, threads: int) -> None:
         self.spec, self.threads, self.deaths = spec, threads, 0
         self._placed: tuple[Any, ...] | None = None
-        self._connection: Any = None
-        self._process: Any = None
-        self._start()
+        self._child: Child | None = self._start()
+        self.description = described(self._ask("describe"))
 
-    def _start(self) -> None:
-        os.environ.update(dict.fromkeys(THREADS, str(self.threads)))  # inherited, as the affinity is: before import
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.spec), daemon=True)
-        self._process.start()
-        theirs.close()
-        self.description = self._receive()
+    def _start(self) -> Child:
+        threads = dict.fromkeys(THREADS, str(self.threads))  # as the affinity is, before import
+        child = Child(PROGRAM, [self.spec], env=os.environ | threads)
+        try:
+            child.ready()
+        except Refused as error:
+            raise InputError(str(error)) from None
+        except ChildError as error:
+            raise InputError(f"backend {self.spec}: {error}") from None
+        return child
 
     def place(self, cell: Cell, given: Start | None = None) -> None:
         """Make the cell's arrays on the device: those `given`, with their learning rate, of a user's derivation."""
         self._placed = None
-        self._ask("place", cell, given)
-        self._placed = "place", cell, given
+        request = "place", [getattr(cell, field.name) for field in fields(cell)], given
+        self._ask(*request)
+        self._placed = request
 
     def run(self, series: str, steps: int) -> float:
         """Seconds of one descent, its parameters read; every call starts elsewhere (`starts`)."""
-        seconds: float = self._ask("run", series, steps)
-        return seconds
+        seconds = self._ask("run", series, steps)
+        return seconds if isinstance(seconds, float) else self._over(UNREADABLE)
 
     def timed(self, series: str, steps: int) -> Timed:
         """What the `run`s of so many steps came to."""
-        found: Timed = self._ask("timed", series, steps)
-        return found
+        said = self._ask("timed", series, steps)
+        kinds = {"least": dict, "greatest": dict, "moved": float, "waited": float, "repeated": bool}
+        plain = isinstance(said, dict) and said.keys() == kinds.keys()
+        if not plain or not all(isinstance(said[name], kind) for name, kind in kinds.items()):
+            self._over(UNREADABLE)
+        if not (_are_arrays(said["least"]) and _are_arrays(said["greatest"])):
+            self._over(UNREADABLE)
+        return Timed(**said)
 
     def ends(self, series: str, steps: int) -> dict[str, Any]:
         """The parameters after one more descent, from the cell's own start."""
-        found: dict[str, Any] = self._ask("ends", series, steps)
-        return found
+        ends = self._ask("ends", series, steps)
+        if not _are_arrays(ends):
+            self._over(UNREADABLE)
+        return dict(ends)
 
     def ceilings(self, precision: str, device: str = "cpu", *look: Any) -> dict[str, float]:
         """As `ceilings.measure` without the library."""
-        found: dict[str, float] = self._ask("ceilings", precision, device, *look)
+        found = self._ask("ceilings", precision, device, *look)
+        if not (isinstance(found, dict) and all(isinstance(value, float) for value in found.values())):
+            self._over(UNREADABLE)
         return found
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self._connection = None
+        if self._child is not None:
+            self._child.stop()
+        self._child = None
 
     def _ask(self, *request: Any) -> Any:
         """The answer; of a new process, with the cell's arrays, where the last one died."""
-        if self._connection is None:
-            self._start()
+        if self._child is None:
+            self._child = self._start()
             if self._placed:
                 self._ask(*self._placed)
-        with suppress(OSError):  # it died between requests: receiving says how
-            self._connection.send(request)
-        return self._receive()
-
-    def _receive(self) -> Any:
         try:
-            if not self._connection.poll(SECONDS):
-                self._over(f"gives no answer within {SECONDS:g} s")
-            answer = self._connection.recv()
-        except (EOFError, OSError):
-            self._process.join(5)
-            self._over(f"died: its process ended ({death(self._process.exitcode)})")
-        if isinstance(answer, InputError):
-            raise answer
-        return answer
+            return self._child.ask(*request, seconds=SECONDS)
+        except Refused as error:
+            raise InputError(str(error)) from None
+        except TimedOut:
+            self._over(f"gives no answer within {SECONDS:g} s")
+        except Died as error:
+            self._over(f"died: its process ended ({error.how})")
+        except ChildError as error:
+            self._over(f"is stopped: {error}")
 
     def _over(self, how: str) -> NoReturn:
         self.deaths += 1
@@ -101,20 +110,30 @@ class Worker:
         raise InputError(f"backend {self.spec} {how}")
 
 
-def _serve(connection: Any, spec: str) -> None:
-    backend = introduce(connection, spec)
-    if backend is None:
-        return
-    server = _Server(backend)
-    while True:
-        try:
-            name, *arguments = connection.recv()
-        except EOFError:
-            return  # the parent is gone
-        try:
-            connection.send(getattr(server, name)(*arguments))
-        except BaseException as error:  # sys.exit in a backend ends a series, not the run
-            connection.send(InputError(f"{backend.name}: {name}: {one_line(error)}"))
+def _are_arrays(said: Any) -> bool:
+    return isinstance(said, dict) and all(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in said.values())
+
+
+class Program:
+    """The backend's side (`isolation.server`)."""
+
+    def __init__(self, spec: str) -> None:
+        self.backend, self.description = introduced(spec)
+        self._server, self._doing = _Server(self.backend), ""
+
+    def answer(self, name: str, *arguments: Any) -> Any:
+        """What the backend says of itself, or of one request of `Worker`, as plain values."""
+        self._doing = name
+        if name == "describe":
+            return asdict(self.description)
+        if name == "place":
+            cell, given = arguments
+            arguments = Cell(*cell), given
+        answer = getattr(self._server, name)(*arguments)
+        return answer.plain if isinstance(answer, Timed) else answer
+
+    def explain(self, error: BaseException) -> str:
+        return f"{self.backend.name}: {self._doing}: {one_line(error)}"
 
 
 def _by_the_host(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -175,7 +194,7 @@ class _Server:
         return {n: self.backend.from_numpy(a, self.cell.dtype, self.cell.device) for n, a in values.items()}
 
     def _read(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self.backend.to_numpy(params[name])[0] for name in self.model.params}
+        return {name: np.asarray(self.backend.to_numpy(params[name])[0]) for name in self.model.params}
 
     def ceilings(self, precision: str, device: str = "cpu", *look: Any) -> dict[str, float]:
         return ceilings.measure(self.backend.name, precision, device, *look)
