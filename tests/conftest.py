@@ -3,8 +3,8 @@
 import importlib.util
 import inspect
 import itertools
-import multiprocessing.process
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,6 +15,7 @@ from tests import commands
 from backproof.cli import main
 from backproof.conformance.session import Session
 from backproof.core.errors import InputError
+from backproof.isolation.process import Process
 from backproof.models import MODELS
 from backproof.models.model import Model
 
@@ -27,16 +28,27 @@ def pytest_configure(config):
     os.environ["BACKPROOF_TRACEBACK"] = "1"  # an error of ours fails a test, as its stack, never as one more line
     coverage = sys.modules.get("coverage")
     if coverage is not None and coverage.Coverage.current() is not None:
-        for kind in (multiprocessing.process.BaseProcess, subprocess.Popen):
-            kind.kill = _asked_first(kind, kind.kill)
+        subprocess.Popen.kill = _asked_first(subprocess.Popen, subprocess.Popen.kill)
+        Process.stop = _child_asked_first(Process.stop)
 
 
 def _asked_first(kind, kill):
     def ask(process):
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.join(3) if hasattr(process, "join") else process.wait(3)
+            process.wait(3)
         kill(process)
+
+    return ask
+
+
+def _child_asked_first(stop):
+    def ask(process):
+        with suppress(OSError):
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGTERM)
+                process.wait(3)
+        stop(process)
 
     return ask
 

@@ -29,6 +29,15 @@ class Farewell(BaseException):
         raise SystemExit(7)
 
 
+class Faceless(Exception):
+    """Not even its class can be looked at."""
+
+    __class__ = property(lambda self: 1 / 0)
+
+    def __str__(self):
+        return 5
+
+
 def connection():
     """The descriptor of this process's own socket."""
     return int(sys.argv[1])
@@ -71,6 +80,7 @@ ANSWERS = {
     "by number": lambda: {1: 2},
     "deep": lambda: eval("[" * 90 + "]" * 90) and _nested(5000),
     "farewell": lambda: _raise(Farewell()),
+    "faceless": lambda: _raise(Faceless()),
     "exit": lambda: sys.exit(3),
     "leave": lambda: os._exit(5),
     "signal": lambda number: os.kill(os.getpid(), number),
@@ -127,4 +137,4 @@ class Program:
     def explain(self, error):
         from backproof.isolation.death import one_line
 
-        return one_line(error)
+        return one_line(error) if isinstance(error, Exception) else str(error)

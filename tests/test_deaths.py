@@ -1,5 +1,10 @@
 """Files and processes that end in unusual ways: told in one line, exit 2; a right file never has exit code 1."""
 
+import contextlib
+import json
+import os
+import random
+import subprocess
 import sys
 import time
 
@@ -88,3 +93,82 @@ def test_a_message_is_one_line_whatever_it_is():
 
     assert message(Worse()) == "(its message cannot be shown)"
     assert one_line(ValueError("a\n b")) == "ValueError: a b"
+
+
+STR_ENUM = """
+from enum import StrEnum
+
+class N(StrEnum):
+    X, y, w, b = "X", "y", "w", "b"
+
+    def __str__(self):
+        return "another"
+"""
+
+
+def test_names_that_are_more_than_text_are_text(backproof, tmp_path):
+    source = STR_ENUM + LINEAR.replace(
+        'X="n m", y="1 m", w="1 n", b=""', '**{N.X: "n m", N.y: "1 m", N.w: "1 n", N.b: ""}'
+    )
+    code, out, err = backproof("check", written(tmp_path, source))
+    assert (code, err) == (0, "")
+    assert "another" not in out
+
+
+POOL = "import multiprocessing as mp\nP = mp.get_context('fork').Pool(2)\n"
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(600)
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("first", [POOL, DAEMON], ids=["pool", "daemon"])
+def test_what_a_file_starts_ends_with_the_command(first, tmp_path):
+    path = written(tmp_path, first + LINEAR)
+    line = [sys.executable, "-m", "backproof", "check", path]
+    ended = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert processes_in(tmp_path) == []
+
+
+def processes_in(folder, seconds=10.0):
+    """Those whose working folder it is, once they had time to end."""
+    deadline = time.monotonic() + seconds
+    while (found := list(_processes_in(folder))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def _processes_in(folder):
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/cwd") == str(folder):
+                yield pid
+
+
+CONFORM = ["conform", "--backend", "numpy", "--cells", "quick", "--json", "r.json", "--html", "p.html"]
+
+
+def test_a_killed_conform_leaves_no_process_no_half_result_and_no_litter(tmp_path):
+    """At moments spread over its whole life."""
+    line = [sys.executable, "-m", "backproof", *CONFORM]
+    start = time.monotonic()
+    subprocess.run(line, cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+    whole = time.monotonic() - start
+    for number in range(6):
+        more = ["--resume", "r.json"] if number % 2 else []
+        with subprocess.Popen([*line, *more], cwd=tmp_path, stdout=subprocess.DEVNULL) as command:
+            time.sleep(whole * (number + random.random()) / 6)
+            command.kill()
+        assert processes_in(tmp_path) == []
+        json.loads((tmp_path / "r.json").read_text())
+        assert (tmp_path / "p.html").read_text().endswith("</html>\n")
+    assert (
+        subprocess.run([*line, "--resume", "r.json"], cwd=tmp_path, stdout=subprocess.DEVNULL, check=False).returncode
+        == 0
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.html", "r.json"]

@@ -81,7 +81,7 @@ def test_what_is_no_frame_is_never_taken(name, child):
     assert gone(strange.process.pid)
 
 
-@pytest.mark.parametrize("name", ["object", "by number", "deep", "farewell", "exit"])
+@pytest.mark.parametrize("name", ["object", "by number", "deep", "farewell", "faceless", "exit"])
 def test_what_cannot_be_said_is_refused_and_the_child_lives(name, child):
     strange = child()
     with pytest.raises(Refused) as refused:

@@ -26,6 +26,14 @@ class Program(Protocol):
         ...
 
 
+def explained(program: Program, error: BaseException) -> str:
+    """What a program says of an error, which may be such that even that fails."""
+    try:
+        return program.explain(error)
+    except BaseException:
+        return f"{type(error).__name__}, of which nothing can be said"
+
+
 def main(descriptor: int, target: str) -> None:
     """Serve the program that the function `target` ("module:name") makes of the first frame's arguments."""
     os.set_inheritable(descriptor, False)  # what a program executes has no part in its answers
@@ -52,11 +60,11 @@ def main(descriptor: int, target: str) -> None:
             try:
                 answer = {"answer": program.answer(request, *arguments)}
             except BaseException as error:
-                answer = {"error": program.explain(error)}
+                answer = {"error": explained(program, error)}
             try:
                 send(answer)
             except (TypeError, ValueError, RecursionError) as error:  # of which frames hold nothing
-                send({"error": program.explain(error)})
+                send({"error": explained(program, error)})
     except (EOFError, OSError):  # the command is gone, or the descriptor
         pass
     finally:
