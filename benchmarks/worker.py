@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from backproof.core.errors import InputError
+from backproof.hosting.answers import described
 from backproof.hosting.evaluation import derivation
-from backproof.hosting.worker import described, introduced
+from backproof.hosting.worker import introduced
 from backproof.isolation.child import Child, ChildError, Died, Refused, TimedOut
 from backproof.isolation.death import one_line
 from backproof.models import MODELS

@@ -9,7 +9,7 @@ import backproof
 
 HOUSE = Path(backproof.__file__).parent
 ROOMS = (  # bottom up: a room may import those before it
-    "core", "models", "graph", "rounding", "truth", "verdicts", "console", "evidence", "isolation", "hosting",
+    "core", "models", "graph", "rounding", "truth", "verdicts", "evidence", "isolation", "console", "hosting",
     "mutants", "derivation", "conformance", "results", "proofs", "descent", "pages", "cli",
 )  # fmt: skip
 MODULES = {".".join(file.relative_to(HOUSE.parent).with_suffix("").parts): file for file in HOUSE.rglob("*.py")}
