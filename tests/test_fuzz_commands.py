@@ -20,6 +20,8 @@ from backproof import InputError
 from backproof.cli import descend, prove
 from backproof.conformance.session import Session
 from backproof.descent.ranks import launch
+from backproof.evidence.fingerprint import fingerprint
+from backproof.evidence.manifest import together
 from backproof.results import drift, drift_text, resume
 from backproof.results.encode import as_json, as_junit
 from backproof.results.table import closing, findings, table, times
@@ -125,12 +127,22 @@ def result():
     session = Session.open(["tests.planted:numpy_drop_two"], ["univariate"], ["float64"], cells="quick")
     reports = list(run(session.cells, session.workers))
     session.close()
-    return session, json.loads(json.dumps(as_json(session.environment(), reports)))
+    good = json.loads(json.dumps(as_json(session.environment(), reports, manifests=session.manifests())))
+    for manifest in (good["manifests"]["judge"], *good["manifests"]["backends"].values()):  # a few of each will do
+        for kind in ("files", "modules"):
+            manifest[kind] = dict(list(manifest[kind].items())[:2])
+        manifest["installed"] = manifest["installed"][:1]
+        for group in manifest["installed"]:
+            group["files"] = group["files"][:2]
+            group["digest"] = together({name: fingerprint(f"{group['folder']}/{name}") for name in group["files"]})
+    return session, good
 
 
 def test_any_spoilt_result_to_resume_or_as_baseline(result, tmp_path):
     session, good = result
     where = places(good)
+    (tmp_path / "r.json").write_text(json.dumps(good))
+    assert len(resume.take(str(tmp_path / "r.json"), good, session).reports) == len(session.cells)
 
     @settings(max_examples=400, deadline=None)
     @example(path=("cells", 0, "seconds"), new=10**400)
@@ -139,13 +151,16 @@ def test_any_spoilt_result_to_resume_or_as_baseline(result, tmp_path):
     @given(path=st.sampled_from(where), new=SPOILS)
     def any_spoilt(path, new):
         (tmp_path / "r.json").write_text(json.dumps(spoilt(good, path, new)))
-        file, environment = str(tmp_path / "r.json"), session.environment()
+        file = str(tmp_path / "r.json")
         then = one_line_or_fine(drift.load, file, 0)
         if then is not None:
             for line in drift_text.lines(drift.compare(then, good, file)):
                 Console(file=io.StringIO(), width=80).print(line)
-        reports = one_line_or_fine(lambda: resume.load(file, resume.read(file), environment, session.cells))
-        if reports:
+        taken = one_line_or_fine(lambda: resume.take(file, resume.read(file), session))
+        for line in taken.again if taken else ():
+            assert line.startswith("--resume: ")
+            assert line.isprintable()
+        if taken and (reports := taken.reports):
             json.dumps(as_json(session.environment(), reports))
             as_junit(reports).encode(errors="backslashreplace")
             console = Console(file=io.StringIO(), width=80)

@@ -153,11 +153,12 @@ def test_nobody_offers_it(backproof):
 def test_a_result_is_not_resumed_for_a_file_that_changed(backproof, tmp_path):
     path = linear(tmp_path)
     assert run(backproof, tmp_path, "--model", path, *HAND)[0] == 0
-    assert backproof("conform", "--model", path, *HAND, "--resume", tmp_path / "r.json")[0] == 0
+    code, out, _ = backproof("conform", "--model", path, *HAND, "--resume", tmp_path / "r.json")
+    assert (code, "\n0 of" in out) == (0, False)
     Path(path).write_text(Path(path).read_text() + "\n# changed\n")
-    code, _, err = backproof("conform", "--model", path, *HAND, "--resume", tmp_path / "r.json")
-    assert code == 2
-    assert "mine.py's code was" in err
+    code, out, _ = backproof("conform", "--model", path, *HAND, "--resume", tmp_path / "r.json")
+    assert (code, "\n0 of" in out) == (0, True)
+    assert "--resume: mine.py changed since: " in out
 
 
 def test_a_backend_says_what_its_series_run(backproof):

@@ -62,8 +62,8 @@ class UserModel:
     def open(cls, path: str, seed: int = 0, at: Callable[[Model], Sequence[Dims]] = all_dims) -> UserModel:
         """Load, trace and sample the file at the shapes `at` chooses for its letters, and run its gradients once a
         shape. Raises InputError where it is at fault."""
-        text = Path(path).read_bytes() if Path(path).is_file() else b""  # what is wrong with it is said below
         with UserProcess(path, SECONDS, hint="") as user:
+            code = hashlib.sha256(Path(path).read_bytes()).hexdigest()
             said = user.load()
             name, params = model_name(path), tuple(said["params"])
             outer = Model(name, said["shapes"], params, _elsewhere, _elsewhere)
@@ -78,7 +78,6 @@ class UserModel:
             sampled = frozenset(user.ask("sampled", shapes[0], seed))
         model = Model(name, said["shapes"], params, _replayed(traced), _elsewhere)
         outcome = _digest([[rows_of.rows for rows_of in traced.values()], list(drawn.items())])
-        code = hashlib.sha256(text).hexdigest()
         return cls(str(Path(path).resolve()), code, outcome, model, shapes, sampled, frozenset(found.taps), drawn)
 
     def arrays(self, dims: Key, regime: str) -> dict[str, Any]:

@@ -13,16 +13,19 @@ from backproof.evidence.watch import SETTINGS
 
 def read(told: Any) -> tuple[Manifest, list[tuple[str, str, list[str]]]]:
     """What `Manifest.as_json` wrote: the manifest of files that are not installed, and (folder, digest, names) of
-    those that are. Raises TypeError or LookupError where it is anything else."""
+    those that are. Raises TypeError or LookupError or ValueError where it is anything else."""
     manifest = Manifest(**{field.name: told[field.name] for field in fields(Manifest)})
-    for kind in ("files", "facts", "variables"):
-        _texts(*getattr(manifest, kind), *getattr(manifest, kind).values())
-    _texts(manifest.package, *manifest.path, *manifest.path_at_end, *manifest.unknown, *manifest.rewritten)
+    for by_name in (manifest.files, manifest.facts, manifest.variables):
+        _texts([*by_name, *by_name.values(), manifest.package])
+    for texts in (manifest.path, manifest.path_at_end, manifest.unknown, manifest.rewritten):
+        _texts(texts)
     for name, places in manifest.modules.items():
-        _texts(name, *(places or ()))
-    folders = [(group["folder"], group["digest"], list(group["files"])) for group in told["installed"]]
+        _texts([name])
+        _texts([] if places is None else places)
+    folders = [(group["folder"], group["digest"], group["files"]) for group in told["installed"]]
     for folder, digest, names in folders:
-        _texts(folder, digest, *names)
+        _texts([folder, digest])
+        _texts(names)
     return manifest, folders
 
 
@@ -77,6 +80,8 @@ def _name(path: str) -> str:
     return os.path.basename(path)
 
 
-def _texts(*values: Any) -> None:
-    if not all(isinstance(value, str) for value in values):
+def _texts(values: Any) -> None:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError
+    for value in values:
+        value.encode(errors="surrogateescape")  # as names of files are; a ValueError elsewhere

@@ -1,17 +1,17 @@
 """From what Python opens to what was written: sources behind bytecode, archives, and what stands beside a source."""
 
-import marshal
 import os
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.util import MAGIC_NUMBER, cache_from_source, source_from_cache, source_hash
+from importlib.machinery import SourcelessFileLoader
+from importlib.util import cache_from_source, source_from_cache, source_hash
 from pathlib import Path
 
 from backproof.evidence.fingerprint import installed
 
 NATIVE = (".c", ".cc", ".cpp", ".cu", ".cuh", ".cxx", ".f", ".f90", ".h", ".hpp", ".metal", ".pyx")  # for compilers
-UNCHECKED, CHECKED = 0b01, 0b11  # flags of bytecode that is known by a hash of its source, PEP 552
+TIMED, UNCHECKED = b"\0\0\0\0", b"\1\0\0\0"  # bytecode of a source by its time, or of whatever it is now (PEP 552)
 
 
 def sources(path: str) -> Iterator[str]:
@@ -32,18 +32,16 @@ def stale(path: str) -> str | None:
     if not path.endswith(".py") or installed(path) is not None:
         return None
     try:
-        data, text = Path(cache_from_source(path)).read_bytes(), Path(path).read_bytes()
-        status = os.stat(path)
-        flags, body = int.from_bytes(data[4:8], "little"), data[16:]
-        if flags == 0:
-            used = data[8:16] == (int(status.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + (
-                status.st_size & 0xFFFFFFFF
-            ).to_bytes(4, "little")
+        bytecode, text, status = cache_from_source(path), Path(path).read_bytes(), os.stat(path)
+        header = Path(bytecode).read_bytes()[:16]
+        if header[4:8] == TIMED:
+            stamps = (int(status.st_mtime), status.st_size)
+            used = header[8:] == b"".join((stamp & 0xFFFFFFFF).to_bytes(4, "little") for stamp in stamps)
         else:
-            used = flags == UNCHECKED or data[8:16] == source_hash(text)
-        if data[:4] == MAGIC_NUMBER and used and marshal.loads(body) != compile(text, path, "exec", dont_inherit=True):
+            used = header[4:8] == UNCHECKED or header[8:] == source_hash(text)
+        if used and SourcelessFileLoader("", bytecode).get_code("") != compile(text, path, "exec", dont_inherit=True):
             return f"{os.path.basename(path)} ran from bytecode of another text"
-    except (OSError, NotImplementedError, ValueError, EOFError, TypeError, SyntaxError, RecursionError):
+    except (OSError, NotImplementedError, ImportError, ValueError, EOFError, TypeError, SyntaxError, RecursionError):
         return None  # no bytecode, or none that Python would take
     return None
 

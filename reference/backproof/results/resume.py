@@ -12,10 +12,11 @@ from typing import Any
 from backproof.conformance.cells import Cell
 from backproof.conformance.decide import Report
 from backproof.conformance.session import Session
-from backproof.core.errors import InputError
+from backproof.core.errors import InputError, visible
 from backproof.core.files import read_text
 from backproof.evidence import changes
-from backproof.evidence.watch import judge
+from backproof.evidence.machine import machine
+from backproof.evidence.manifest import Manifest
 from backproof.verdicts.judgement import Diagnosis, Judgement, Verdict
 
 NUMBERS = ("error", "bound", "rigorous_bound", "headroom", "resolution", "resolved", "actual")
@@ -36,7 +37,8 @@ def read(path: str) -> Any:
     try:
         result = json.loads(read_text(path))
         environment, cells = _found(result)
-        if not isinstance(environment["backends"], dict) or not all(isinstance(name, str) for name in cells):
+        described = [*environment["backends"].values(), *environment.get("models", {}).values()]
+        if not all(isinstance(name, str) for name in cells) or not all(isinstance(one, dict) for one in described):
             raise TypeError
         for manifest in _manifests(result):
             changes.read(manifest)
@@ -97,7 +99,7 @@ def _of_all(result: Any, session: Session) -> Iterator[str]:
     names = {"code": "backproof's code", "seed": "the seed"}
     for key in ("backproof", "seed", "numpy", "python-flint", "code"):
         yield from _changed(names.get(key, key), then.get(key), now[key])
-    yield from changes.differences(result["manifests"]["judge"], judge())[0]
+    yield from changes.differences(result["manifests"]["judge"], Manifest(facts=machine()))[0]
 
 
 def _of_backend(name: str, result: Any, session: Session) -> Iterator[str]:
@@ -124,7 +126,7 @@ def _changed(what: str, then: Any, now: Any) -> Iterator[str]:
 
 def _line(reasons: list[str], count: int, of: str) -> str:
     named = ", ".join(reasons[:LISTED]) + (f" and {len(reasons) - LISTED} more" if len(reasons) > LISTED else "")
-    return f"--resume: {named}: {count} cell{'s' * (count != 1)}{of} run{'s' * (count == 1)} again"
+    return f"--resume: {visible(named)}: {count} cell{'s' * (count != 1)}{of} run{'s' * (count == 1)} again"
 
 
 def _manifests(result: Any) -> Iterator[Any]:
