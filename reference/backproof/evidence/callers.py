@@ -58,7 +58,7 @@ def _first(skipped: Collection[str]) -> FrameType | None:
 
 def _frames() -> Iterator[FrameType]:
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and not (frame.f_back is None and _top(frame) == "__main__"):  # multiprocessing's own line
         if not frame.f_code.co_filename.startswith(HERE):
             yield frame
         frame = frame.f_back

@@ -108,7 +108,7 @@ class Events:
             )
 
     def _fork(self) -> None:
-        if self.caller.in_stack():
+        if self.caller.in_stack() or not self.caller.is_library():
             self.unknown.setdefault("it starts processes of its own, and what these read is not seen")
 
     def _network(self) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.machinery import PathFinder
+from pkgutil import get_importer
 from typing import Any
 
 from backproof.evidence.fingerprint import ABSENT, installed
@@ -111,19 +111,32 @@ def secret(value: str | None) -> str:
 def locate(name: str, path: list[str]) -> list[str] | None:
     """Where Python's own search finds a module from `path`: its file, or a namespace's folders; None for nowhere.
 
-    Nothing is imported. What other finders find is nowhere, the one time as the other.
+    Nothing is imported, nor need a parent be. What other finders find is nowhere, the one time as the other.
     """
-    places: list[str] | None = path
+    places: list[str] = path
     found: list[str] | None = None
     full = ""
     for part in name.split("."):
         full = f"{full}.{part}" if full else part
-        try:
-            spec = PathFinder.find_spec(full, places) if places else None
-        except (ImportError, ValueError, OSError, AttributeError):
-            spec = None
-        if spec is None:
+        found, places = _among(full, places)
+        if found is None:
             return None
-        places = list(spec.submodule_search_locations) if spec.submodule_search_locations else None
-        found = [spec.origin] if spec.origin and spec.has_location else list(places or ())
     return found
+
+
+def _among(name: str, places: list[str]) -> tuple[list[str] | None, list[str]]:
+    """A module in the first of `places` that has it, or the folders of a namespace; and where its own modules are."""
+    portions: list[str] = []
+    for place in places:
+        try:
+            finder = get_importer(place)
+            spec = finder.find_spec(name) if finder is not None and hasattr(finder, "find_spec") else None
+        except (ImportError, ValueError, OSError):
+            continue
+        if spec is None:
+            continue
+        inside = list(spec.submodule_search_locations or ())
+        if spec.loader is not None:
+            return [spec.origin or ""], inside
+        portions += inside
+    return portions or None, portions
