@@ -165,7 +165,7 @@ class Table(Kernels):
         return np.interp(Z, at, 1 / (1 + np.exp(-at))).astype(Z.dtype)
 
 
-@mistake(6, 10, 14)
+@mistake(6, 10)
 class ShortSeries(Kernels):
     """exp by the first terms of its series, its argument halved until it is small."""
 

@@ -3,7 +3,9 @@
 from collections import Counter
 
 import pytest
+from tests.planted_mistakes import MISTAKES
 
+from backproof.conformance.cells import BROAD, DEEP, DISTINCT, LONG
 from backproof.conformance.runner import run
 from backproof.conformance.session import Session
 from backproof.verdicts.judgement import Verdict
@@ -34,6 +36,24 @@ def test_lower_precision_fails_and_is_named(spec, dtype, named):
     assert {report.verdict for report in reports} == {Verdict.FAIL}
     right = sum((report.precision or "").startswith(named) for report in reports)
     assert right >= 0.9 * len(reports)
+
+
+def test_mistakes_as_large_as_a_lower_precision_are_not_called_one():
+    session = Session.open(["tests.planted_mistakes:Mistaken"])
+    shapes = [DISTINCT, BROAD, LONG, DEEP]
+    session.cells[:] = [
+        cell
+        for cell in session.cells
+        if cell.problem.regime == "normal" and any(dict(cell.problem.dims).items() <= s.items() for s in shapes)
+    ]
+    reports = list(run(session.cells, session.workers))
+    assert [report.cell.id for report in reports if report.precision] == []
+    failed = {report.cell.series for report in reports if report.verdict is Verdict.FAIL}
+    stale = {name for name in MISTAKES if name.startswith(("StaleByShape", "Averaged"))}  # of other cells' data
+    assert failed | stale == set(MISTAKES)
+    compared = {report.cell.series for report in reports if "an error as large as" in (report.reason or "")}
+    assert len(compared) >= 25
+    assert not any("significand" in (j.reason or "") for report in reports for j in report.tensors.values())
 
 
 @pytest.mark.parametrize("spec", ["planted:numpy_drop_two", "planted:numpy_stale_bias"])
