@@ -8,13 +8,12 @@ import numpy as np
 
 from backproof.conformance.by_hand import judge_by_hand
 from backproof.conformance.cells import Cell, Problem, inputs
-from backproof.conformance.precision import Probe, provenance
+from backproof.conformance.precision import Probe, with_provenance
 from backproof.conformance.relations import RELATIONS, Changed
 from backproof.conformance.repeats import repeated, with_later
 from backproof.conformance.trajectories import TRAJECTORIES
 from backproof.hosting.evaluation import Evaluation, Failure, Task
 from backproof.hosting.layouts import LAYOUTS
-from backproof.rounding.formats import FORMATS
 from backproof.truth.balls import balls, precision
 from backproof.truth.certify import Truth, certify, certify_descent
 from backproof.truth.exact import Undecided
@@ -118,7 +117,8 @@ def _decide(cell: Cell, evaluations: Sequence[Evaluation], probe: Probe | None) 
     if cell.by_hand:
         judged = _by_hand(cell, judged, evaluations[0])
     elif cell.problem.regime not in RELATIONS and cell.problem.regime not in TRAJECTORIES:
-        judged, named = _with_provenance(cell, judged, evaluations[0], probe)
+        expected = truth(cell.problem, cell.algorithm, cell.matmul_precision)
+        judged, named = with_provenance(cell, judged, evaluations[0], expected, probe)
     later = [
         (other.call, _others(cell, [*evaluations[:i], other, *evaluations[i + 1 :]], answer.other_bits(other)))
         for i, answer in enumerate(evaluations)
@@ -188,30 +188,6 @@ def _report(cell: Cell, seconds: float, judged: Mapping[str, Judgement], precisi
         ends,
         precision,
     )
-
-
-def _with_provenance(
-    cell: Cell, judged: dict[str, Judgement], answer: Evaluation, probe: Probe | None
-) -> tuple[dict[str, Judgement], str | None]:
-    """The judgements, and the lower precision that was shown to make errors beyond the likely bounds: with a name
-    they fail. Without one, their size is compared with what lower precision would make."""
-    asked = cell.problem.dtype
-    digits = [FORMATS[d].digits if d in FORMATS else np.inf for _, d in answer.named.values()]
-    if max(digits) < FORMATS[asked].digits:
-        widest = next(d for _, d in answer.named.values() if FORMATS[d].digits == max(digits))
-        return judged, f"{widest}, where {asked} was asked for (is it switched off?)"
-    beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
-    if not beyond:
-        return judged, None
-    values = {name: tensor for name, (tensor, _) in answer.named.items()}
-    named, size = provenance(cell, truth(cell.problem, cell.algorithm, cell.matmul_precision), values, beyond, probe)
-    if named:
-        in_force = ", ".join(f"{key} {value}" for key, value in answer.settings.items())
-        named += f" (in force: {in_force})" if in_force else ""
-        return judged | {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}, named
-    if size:
-        judged = judged | {name: replace(judged[name], reason=f"{judged[name].reason} ({size})") for name in beyond}
-    return judged, None
 
 
 def _concluded(report: Report) -> Report:

@@ -5,6 +5,7 @@ series was seen to compute in that precision (`probe`); else its size alone is r
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,9 +14,11 @@ import numpy as np
 from backproof.conformance.cells import Cell, Problem, inputs
 from backproof.conformance.probe import NARROWER, Shown, probe_cell
 from backproof.graph.tracing import trace
+from backproof.hosting.evaluation import Evaluation
 from backproof.rounding.formats import FORMATS, PRODUCTS, Format
 from backproof.truth.certify import Truth, dimensions
 from backproof.truth.simulated import simulate
+from backproof.verdicts.judgement import Judgement, Verdict
 
 _FLOAT32 = FORMATS["float32"]
 SHOWN_AS = {
@@ -31,30 +34,37 @@ Values = Mapping[str, np.ndarray[Any, Any]]
 Probe = Callable[[Cell], Shown | None]  # asks a backend the tasks of a probe's cell, and says what is shown
 
 
-def provenance(
-    cell: Cell, truth: Truth, answer: Values, beyond: Collection[str], probe: Probe | None
-) -> tuple[str | None, str | None]:
-    """The lower precision that explains the errors of the tensors `beyond` their bounds, and the one they are as
-    large as: (shown, None), (None, of the size), or (None, None) where no precision would make such errors.
+def with_provenance(
+    cell: Cell, judged: dict[str, Judgement], answer: Evaluation, expected: Truth, probe: Probe | None
+) -> tuple[dict[str, Judgement], str | None]:
+    """The judgements by name, and the lower precision that was shown to make errors beyond the likely bounds: with a
+    name they fail. Without one, their size is compared with what lower precision would make.
 
     `probe` is asked only where a size agrees.
     """
-    alike = as_large_as(cell.problem, truth, answer, beyond, cell.matmul_precision)
+    asked = cell.problem.dtype
+    digits = {d: FORMATS[d].digits if d in FORMATS else np.inf for _, d in answer.named.values()}
+    widest = max(digits, key=digits.__getitem__)
+    if digits[widest] < FORMATS[asked].digits:
+        return judged, f"{widest}, where {asked} was asked for (is it switched off?)"
+    beyond = [name for name, j in judged.items() if j.error is not None and j.bound and j.error > j.bound]
+    values = {name: tensor for name, (tensor, _) in answer.named.items()}
+    alike = as_large_as(cell.problem, expected, values, beyond, cell.matmul_precision) if beyond else []
     if not alike:
-        return None, None
+        return judged, None
     seen = probe(probe_cell(cell)) if probe else None
     if seen is None or seen.fmt not in alike:
-        return None, f"an error as large as {_said(alike[0])}'s"
-    return f"{_named(seen)}, where {_asked(cell.problem, cell.matmul_precision)} were asked for", None
+        said = f"(an error as large as {'TF32' if alike[0].name == 'tf32' else alike[0].name}'s)"
+        return judged | {name: replace(judged[name], reason=f"{judged[name].reason} {said}") for name in beyond}, None
+    named = f"{_named(seen)}, where {_asked(cell.problem, cell.matmul_precision)} were asked for"
+    in_force = ", ".join(f"{key} {value}" for key, value in answer.settings.items())
+    named += f" (in force: {in_force})" if in_force else ""
+    return judged | {name: replace(judged[name], verdict=Verdict.FAIL, reason=named) for name in beyond}, named
 
 
 def _named(seen: Shown) -> str:
     switched = seen.fmt is _FLOAT32 and seen.throughout
     return SHOWN_AS[seen.fmt.name] + (" (is float64 switched off?)" if switched else "")
-
-
-def _said(fmt: Format) -> str:
-    return "TF32" if fmt.name == "tf32" else fmt.name
 
 
 def _asked(problem: Problem, products: str | None) -> int:

@@ -98,11 +98,9 @@ def _arrays(backend: Backend, task: Task) -> dict[str, Any]:
     arguments' identity, or writes into them, shows then only."""
     if not task.again:
         lay_out = LAYOUTS[task.layout]
-        made = {
-            name: backend.from_numpy(lay_out(np.asarray(a)), task.dtype, task.device) for name, a in task.arrays.items()
-        }
-        _last.clear()
-        _last.update(made)
+        _last.clear()  # before others are made: they may be large
+        for name, array in task.arrays.items():
+            _last[name] = backend.from_numpy(lay_out(np.asarray(array)), task.dtype, task.device)
     return dict(_last)
 
 
