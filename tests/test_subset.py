@@ -99,8 +99,7 @@ REFUSED = {
     "axis": lambda x: x.sum(axis=x), "keepdims": lambda x: x.sum(keepdims=1), "infinite": lambda x: x + float("inf"),
     "nan": lambda x: x * float("nan"), "complex number": lambda x: x * 1j, "text": lambda x: x * "2",
     "True": lambda x: x + True,
-    "a list": lambda x: x + [1],  # noqa: RUF005 (the operator is what is refused)
-    "namespace": lambda x: Namespace.where(x, 1, 2),
+    "a list": lambda x: operator.add(x, [1]), "namespace": lambda x: Namespace.where(x, 1, 2),
     "deepcopy": lambda x: x.__deepcopy__({}),
     **{name: (lambda x, name=name: getattr(operator, name)(x, 1)) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     **{f"{name} itself": (lambda x, name=name: getattr(operator, name)(x, x)) for name in ("eq", "ne", "lt", "ge")},

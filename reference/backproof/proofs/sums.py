@@ -21,7 +21,7 @@ from sympy import Add, Dummy, Expr, Integer, KroneckerDelta, Mul, Pow, Sum, Symb
 
 from backproof.proofs.tensors import sigma
 
-LARGEST = 5_000  # terms, or orders of indices: a larger product is not expanded
+LARGEST = 2_000  # terms and orders of their indices, all in all: more take minutes
 
 Bounds = dict[Symbol, Expr]  # bound index: its size; it runs from 1
 Term = tuple[Expr, Bounds]  # a product without sums, and the indices it is summed over
@@ -31,19 +31,32 @@ class TooLarge(Exception):
     """The expression has too many terms to be decided in reasonable time."""
 
 
+class Work:
+    """What one normal form may still cost."""
+
+    def __init__(self) -> None:
+        self.left = LARGEST
+
+    def spend(self, terms: int) -> None:
+        """Raises TooLarge where it is too much."""
+        self.left -= terms
+        if self.left < 0:
+            raise TooLarge(f"its normal form takes more than {LARGEST} terms")
+
+
 def simplified(expression: Any, free: Mapping[Symbol, Expr] | None = None) -> Expr:
     """`expression` in normal form; 0 where the identities above show that it is zero.
 
     `free` gives the size that each free index ranges over: a delta is collapsed onto such an index only
     where it ranges over what the bound one does.
     """
-    return _normal(sympify(expression), free or {}, 0)
+    return _normal(sympify(expression), free or {}, 0, Work())
 
 
-def _normal(expression: Expr, free: Mapping[Symbol, Expr], depth: int) -> Expr:
+def _normal(expression: Expr, free: Mapping[Symbol, Expr], depth: int, work: Work) -> Expr:
     collected: dict[tuple[Expr, tuple[tuple[Symbol, Expr], ...]], Expr] = defaultdict(lambda: Integer(0))
-    for factors, bounds in _terms(expression):
-        coefficient, factors, limits = _canonical(*_collapsed(factors, bounds, free), free, depth)
+    for factors, bounds in _terms(expression, work):
+        coefficient, factors, limits = _canonical(*_collapsed(factors, bounds, free), free, depth, work)
         collected[factors, limits] += coefficient
     kept = []
     for (factors, limits), coefficient in collected.items():
@@ -53,14 +66,14 @@ def _normal(expression: Expr, free: Mapping[Symbol, Expr], depth: int) -> Expr:
     return Add(*kept)
 
 
-def _terms(expression: Expr) -> list[Term]:
+def _terms(expression: Expr, work: Work) -> list[Term]:
     """The expression as a sum of products, each under its own sums over fresh indices."""
     if isinstance(expression, Add):
-        return [term for part in expression.args for term in _terms(part)]
+        return [term for part in expression.args for term in _terms(part, work)]
     if isinstance(expression, Mul):
-        return _multiplied([_terms(factor) for factor in expression.args])
+        return _multiplied([_terms(factor, work) for factor in expression.args], work)
     if isinstance(expression, Pow) and expression.exp.is_Integer and expression.exp > 1:
-        return _multiplied([_terms(expression.base) for _ in range(int(expression.exp))])
+        return _multiplied([_terms(expression.base, work) for _ in range(int(expression.exp))], work)
     if isinstance(expression, Sum):
         fresh, bounds = {}, {}
         for i, first, size in expression.limits:
@@ -68,13 +81,12 @@ def _terms(expression: Expr) -> list[Term]:
                 raise ValueError(f"the index {i} runs from {first}; all sums here run from 1")
             fresh[i] = Dummy("t", integer=True, positive=True)
             bounds[fresh[i]] = size
-        return [(f, {**bounds, **inner}) for f, inner in _terms(expression.function.xreplace(fresh))]
+        return [(f, {**bounds, **inner}) for f, inner in _terms(expression.function.xreplace(fresh), work)]
     return [(expression, {})]
 
 
-def _multiplied(factors: list[list[Term]]) -> list[Term]:
-    if prod(map(len, factors)) > LARGEST:
-        raise TooLarge(f"a product of more than {LARGEST} terms")
+def _multiplied(factors: list[list[Term]], work: Work) -> list[Term]:
+    work.spend(prod(map(len, factors)))
     found = []
     for choice in product(*factors):
         bounds: Bounds = {}
@@ -108,7 +120,7 @@ def _collapsed(factors: Expr, bounds: Bounds, free: Mapping[Symbol, Expr]) -> Te
 
 
 def _canonical(
-    factors: Expr, bounds: Bounds, free: Mapping[Symbol, Expr], depth: int
+    factors: Expr, bounds: Bounds, free: Mapping[Symbol, Expr], depth: int, work: Work
 ) -> tuple[Expr, Expr, tuple[tuple[Symbol, Expr], ...]]:
     """Coefficient, product and limits, the bound indices renamed so that equal terms become identical."""
     by_size: dict[Expr, list[Symbol]] = defaultdict(list)
@@ -116,8 +128,7 @@ def _canonical(
         by_size[size].append(i)
     sizes = sorted(by_size, key=default_sort_key)
     names = {size: [_bound(depth, size, rank) for rank in range(len(by_size[size]))] for size in sizes}
-    if prod(factorial(len(each)) for each in by_size.values()) > LARGEST:
-        raise TooLarge(f"a term with more than {LARGEST} orders of its indices")
+    work.spend(prod(factorial(len(each)) for each in by_size.values()))
     candidates = []
     for orders in product(*(permutations(by_size[size]) for size in sizes)):
         renaming = {
@@ -126,7 +137,7 @@ def _canonical(
             for i, name in zip(order, names[size], strict=True)
         }
         renamed = factors.xreplace(renaming)
-        inner = {call: sigma(_normal(call.args[0], free, depth + 1)) for call in renamed.atoms(sigma)}
+        inner = {call: sigma(_normal(call.args[0], free, depth + 1, work)) for call in renamed.atoms(sigma)}
         candidates.append(renamed.xreplace(inner))
     chosen = min(candidates, key=default_sort_key)
     coefficient, chosen = chosen.as_coeff_Mul()
