@@ -4,7 +4,7 @@ import pytest
 from sympy import IndexedBase, Integer, KroneckerDelta, Sum, Symbol
 
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, index, sigma
+from backproof.proofs.symbols import DIMS, index, sigma
 
 n, m, k = (DIMS[letter] for letter in "nmk")
 i, j, l, p, q, r = (index(letter) for letter in "ijlpqr")  # noqa: E741

@@ -17,7 +17,7 @@ from backproof.proofs import derive, prove_lemmas
 from backproof.proofs.links import free_indices
 from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, index, sigma
+from backproof.proofs.symbols import DIMS, index, sigma
 from backproof.proofs.trace import trace
 
 PAGE = Path(__file__).parents[1] / "docs" / "derivations.md"

@@ -11,10 +11,11 @@ from sympy import IndexedBase, Rational, Sum, sqrt
 from backproof import MODELS
 from backproof.models import primitives
 from backproof.models.model import Model
+from backproof.proofs import prover
 from backproof.proofs.conditions import holds, nonzero, positive, stated
 from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.refusals import Refused, Unread, watched
-from backproof.proofs.tensors import DIMS, Condition, index, sigma
+from backproof.proofs.symbols import DIMS, Condition, index, sigma
 from backproof.proofs.trace import trace
 
 n, m, k = (DIMS[letter] for letter in "nmk")
@@ -79,6 +80,14 @@ def test_a_primitive_that_was_changed_is_not_read(monkeypatch):
     monkeypatch.setattr(primitives.sigmoid, "__code__", (lambda z, xp=np: z).__code__)
     with pytest.raises(Unread, match="calls sigmoid at line 17"):
         trace(MODELS["two_layer_nonlinear"])
+
+
+def test_a_sigmoid_that_its_lemma_does_not_hold_of_proves_nothing(monkeypatch):
+    """Where the file of the primitives itself is another."""
+    monkeypatch.setattr(prover, "sigmoid", lambda z, xp=np: 1 / (1 + xp.exp(z)))
+    reasons = {each.reason for each in prover.prove(MODELS["two_layer_nonlinear"])}
+    assert reasons == {"code: sigmoid is not what its lemma says"}
+    assert all(each.proved for each in prover.prove(MODELS["univariate"]))
 
 
 def test_functions_of_two_files_are_read_in_their_own(mutant):

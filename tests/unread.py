@@ -1,4 +1,5 @@
-"""Wrong equations by what the code does: it looks at sizes, values or types, it has a state, it is not what it seems.
+"""Code that no equation is proved of, wrong or not: it looks at sizes, values or types, has a state, or is not what it
+seems.
 
 Each is (kind, model, edits, reason): what is replaced in the file, and a part of the reason why it is not proved.
 """

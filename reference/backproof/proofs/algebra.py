@@ -8,7 +8,8 @@ from backproof.models.model import Model
 from backproof.proofs.claims import Claim, column, columns, equal, row, run_lines, summed
 from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.notation import LATEX
-from backproof.proofs.tensors import DIMS, Tensor, index
+from backproof.proofs.symbols import DIMS, index
+from backproof.proofs.tensors import Tensor
 
 
 def tiles(model: Model) -> list[Claim]:

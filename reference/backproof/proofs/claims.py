@@ -13,7 +13,8 @@ from backproof.proofs.namespace import Namespace
 from backproof.proofs.notation import Formula
 from backproof.proofs.source import read
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, ONE, Shape, Tensor, index, scalar
+from backproof.proofs.symbols import DIMS, ONE, Shape, index
+from backproof.proofs.tensors import Tensor, scalar
 
 LEFT, RIGHT = {"n": "q", "m": "r", "k": "p"}, {"n": "s", "m": "u", "k": "v"}  # free indices of the first, second axis
 

@@ -8,7 +8,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, Sum
 
 from backproof.proofs.display import lettered
 from backproof.proofs.notation import TEXT, Formula, both
-from backproof.proofs.tensors import DIMS, Condition, sigma
+from backproof.proofs.symbols import DIMS, Condition, sigma
 
 SIZES = frozenset(DIMS.values())
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sympy import Add, Expr, Integer, Mul, Pow, Sum, factor
 
 from backproof.proofs.notation import Formula, both
-from backproof.proofs.tensors import DIMS, Shape, index
+from backproof.proofs.symbols import DIMS, Shape, index
 
 SUMMED = {DIMS["n"]: "l", DIMS["m"]: "j", DIMS["k"]: "i"}  # the letter of an index that is summed over
 KEPT = {DIMS["n"]: "q", DIMS["m"]: "r", DIMS["k"]: "p"}  # and of one that is kept

@@ -11,7 +11,7 @@ from backproof.proofs.namespace import inputs, shape_of
 from backproof.proofs.refusals import Unread
 from backproof.proofs.specification import LOSSES
 from backproof.proofs.sums import TooLarge, simplified
-from backproof.proofs.tensors import index
+from backproof.proofs.symbols import index
 from backproof.proofs.trace import Trace
 
 FREE = {"n": "q", "m": "r", "k": "p"}  # the letter of a free index, by what it ranges over

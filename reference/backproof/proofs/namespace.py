@@ -10,7 +10,8 @@ from sympy import Integer
 
 from backproof.models.model import Model
 from backproof.proofs.refusals import refuse
-from backproof.proofs.tensors import DIMS, FUNCTIONS, Shape, Tensor, sigma
+from backproof.proofs.symbols import DIMS, Shape, sigma
+from backproof.proofs.tensors import FUNCTIONS, Tensor
 
 
 class _Namespace:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, Sum, sympify
 
-from backproof.proofs.tensors import sigma
+from backproof.proofs.symbols import sigma
 
 NAMES = {"W1": "W_1", "b1": "b_1", "w2": "w_2", "b2": "b_2", "y_hat": r"\hat y"}
 SUBSCRIPTED = ("W1", "b1", "w2")  # entries of these need brackets: (W_1)_{pq}

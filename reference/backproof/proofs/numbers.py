@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 from flint import arb, arb_series
-from sympy import Rational as SympyRational
+from sympy import Integer
 
 from backproof.graph.functions import FUNCTIONS
 from backproof.models.model import Model
 from backproof.proofs.specification import TRANSCENDENTAL
-from backproof.proofs.tensors import Tensor, sigma
+from backproof.proofs.symbols import sigma
+from backproof.proofs.tensors import Tensor
 from backproof.proofs.trace import Trace
 from backproof.truth.balls import Objects, objects
 from backproof.truth.exact import of_scalar
@@ -97,12 +98,15 @@ class Replay:
         return self._values[id(tensor)]
 
 
+def uses_sigma(trace: Trace) -> bool:
+    """Is there a sigmoid in the loss or in a gradient?"""
+    return any(each.entry(*(Integer(1) for _ in each.dims)).has(sigma) for each in trace.tensors)
+
+
 def arithmetic(trace: Trace) -> Any:
     """Rationals where the loss and the gradients are rational functions, else balls."""
-    tensors = [trace.loss, *(each for each in trace.gradients.values() if hasattr(each, "conditions"))]
-    at = [each.entry(*(SympyRational(1) for _ in each.dims)) for each in tensors]
-    roots = any(condition.kind == "root" for each in tensors for condition in each.conditions)
-    return Balls if trace.model.name in TRANSCENDENTAL or roots or any(e.has(sigma) for e in at) else Rationals
+    roots = any(condition.kind == "root" for each in trace.tensors for condition in each.conditions)
+    return Balls if trace.model.name in TRANSCENDENTAL or roots or uses_sigma(trace) else Rationals
 
 
 def small_shapes(model: Model) -> Iterator[dict[str, int]]:

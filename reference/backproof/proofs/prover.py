@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backproof.models import sigmoid
 from backproof.models.model import Model
 from backproof.proofs.conditions import complaint, holds, stated
+from backproof.proofs.curvature import sigmoid_claims
 from backproof.proofs.derivation import Derivation, derive
 from backproof.proofs.links import Link, for_all_shapes, loss_for_all_shapes
 from backproof.proofs.notation import Formula
+from backproof.proofs.numbers import uses_sigma
 from backproof.proofs.rationals import Counterexample, on_numbers
 from backproof.proofs.refusals import Unread
 from backproof.proofs.replay import replayed
 from backproof.proofs.steps import Derivative
-from backproof.proofs.tensors import Condition
+from backproof.proofs.symbols import Condition
 from backproof.proofs.trace import Trace, trace
 
 LINKS = {
@@ -100,6 +103,8 @@ def prove(model: Model, derivation: Derivation | None = None) -> Iterator[Equati
             yield _unread(model, name, derivation, str(unread))
         return
     code, specified = replayed(traced), loss_for_all_shapes(traced)
+    if uses_sigma(traced) and not all(claim.holds for claim in sigmoid_claims(sigmoid)):
+        code = dict.fromkeys(code, Link(False, "sigmoid is not what its lemma says"))
     for name in model.params:
         try:
             yield prove_equation(traced, name, derivation, code[name], specified)

@@ -20,7 +20,8 @@ from backproof.models.model import Model
 from backproof.proofs.links import Link
 from backproof.proofs.numbers import BITS, Replay, arithmetic, converted, distinct_shapes, draw
 from backproof.proofs.rationals import Unfit, attempt, exact_value
-from backproof.proofs.tensors import DIMS, Tensor, index, sigma
+from backproof.proofs.symbols import DIMS, index, sigma
+from backproof.proofs.tensors import Tensor
 from backproof.proofs.trace import Trace
 from backproof.truth.balls import precision
 

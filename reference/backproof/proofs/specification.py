@@ -12,7 +12,7 @@ from typing import Any
 
 from sympy import Expr, IndexedBase, Sum, Symbol
 
-from backproof.proofs.tensors import DIMS, index, sigma
+from backproof.proofs.symbols import DIMS, index, sigma
 
 NETWORK = dict(X="n m", y="1 m", W1="k n", b1="k 1", w2="1 k", b2=""), ("W1", "b1", "w2", "b2")
 DECLARED = {

@@ -12,7 +12,8 @@ from backproof.proofs.display import equation, kept_indices, numbered, summed_in
 from backproof.proofs.notation import Formula, Notation, both
 from backproof.proofs.source import Line, Source
 from backproof.proofs.sums import simplified
-from backproof.proofs.tensors import DIMS, Shape, Tensor, scalar, sigma
+from backproof.proofs.symbols import DIMS, Shape, sigma
+from backproof.proofs.tensors import Tensor, scalar
 
 
 @dataclass(frozen=True)

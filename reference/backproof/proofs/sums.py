@@ -19,7 +19,7 @@ from typing import Any
 
 from sympy import Add, Dummy, Expr, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, default_sort_key, sympify
 
-from backproof.proofs.tensors import sigma
+from backproof.proofs.symbols import sigma
 
 LARGEST = 2_000  # terms and orders of their indices, all in all: more take minutes
 

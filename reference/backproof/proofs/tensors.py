@@ -11,41 +11,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, cast
 
 import numpy as np
-from sympy import Dummy, Expr, Function, IndexedBase, Integer, Rational, Sum, Symbol, prod
+from sympy import Dummy, Expr, IndexedBase, Rational, Sum, Symbol, prod
 
 from backproof.proofs.refusals import Refusing, current_line, refuse
+from backproof.proofs.symbols import DIMS, ONE, Condition, Shape, index
 
-Shape = tuple[Expr, ...]
 Run = Callable[[Any], Any]  # of the replay, which gives the operands' values
-
-DIMS = {letter: Symbol(letter, integer=True, positive=True) for letter in "nmk"}
-ONE = Integer(1)
-
-
-class sigma(Function):  # type: ignore[misc]  # noqa: N801 (as SymPy names its functions)
-    """An undefined function of which one thing is known: sigma' = sigma (1 - sigma)."""
-
-    def fdiff(self, argindex: int = 1) -> Expr:
-        return self * (1 - self)
-
-
-def index(name: str) -> Symbol:
-    """A free index; two of them may be equal or not."""
-    return Symbol(name, integer=True, positive=True)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """`expression` must not be 0 (kind "divisor"), or must be positive ("root")."""
-
-    kind: str
-    expression: Expr
-    at: str  # " at line 7"
 
 
 def scalar(value: Expr) -> Tensor:

@@ -13,7 +13,8 @@ from backproof.proofs.literals import with_exact_literals
 from backproof.proofs.namespace import Namespace, inputs
 from backproof.proofs.refusals import Unread, watched
 from backproof.proofs.specification import DECLARED
-from backproof.proofs.tensors import Condition, Tensor
+from backproof.proofs.symbols import Condition
+from backproof.proofs.tensors import Tensor
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Trace:
     model: Model
     loss: Tensor
     gradients: Mapping[str, Any]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The loss, and those gradients that are arrays."""
+        return [self.loss, *(each for each in self.gradients.values() if isinstance(each, Tensor))]
 
     def gradient(self, name: str) -> Tensor:
         """The gradient by this name, if it is an array of its parameter's shape; Unread otherwise."""

@@ -59,12 +59,12 @@ LINKS = (
     "equation is 0. This holds for every $n, m, k \\ge 1$, and does not lean on the steps printed above (which are "
     "verified one by one as well).",
     "Before that the code is read: it must be straight lines of arithmetic on arrays, with no choices and no tests of "
-    "sizes, values or types. Anything else is the reason why an equation is not proved. What divisors and roots need is "
-    'stated beside the verdict ("provided"), and must follow from $n, m, k \\ge 1$ and real arrays.',
+    "sizes, values or types. Anything else is the reason why an equation is not proved. What divisors and roots need "
+    'is stated beside the verdict ("provided"), and must follow from $n, m, k \\ge 1$ and real arrays.',
     "Code: NumPy runs the traced operations on exact numbers, zero among them, at several small shapes, with "
-    "pairwise distinct sizes so that no transpose can hide. The results are those of the index forms of the first link, "
-    "written out. The functions themselves run in every floating-point type, at random sizes up to 128. They return what "
-    "the traced operations do, to the last bit, and the same when they are asked again.",
+    "pairwise distinct sizes so that no transpose can hide. The results are those of the index forms of the first "
+    "link, written out. The functions themselves run in every floating-point type, at random sizes up to 128. They "
+    "return what the traced operations do, to the last bit, and the same when they are asked again.",
     "Specification: the loss in index notation is the one that was written down once more, independently, for all "
     "$n, m, k$. The traced operations are run on exact numbers (rationals for the linear models, intervals that are "
     "certain to hold the value for the sigmoid) and agree with the loss written as loops "
