@@ -8,6 +8,7 @@ RIGHT: list[tuple[str, str, Edits]] = [
     ("two halves", "univariate", (DELTA, "(y_hat - y) / m + (y_hat - y) / m")),
     ("divided by half of m", "univariate", (DELTA, "(y_hat - y) / (m / 2)")),
     ("a third three times", "univariate", (DELTA, "1 / 3 * 6 * (y_hat - y) / m")),
+    ("literals that would round", "univariate", (DELTA, f"{DELTA} * (1 + 1e-17 - 1e-17)")),
     ("a power for a division", "univariate", (DELTA, "2 * (y_hat - y) * m ** -1")),
     ("the square of a difference, expanded", "univariate", ("(y_hat - y) ** 2", "y_hat ** 2 - 2 * y_hat * y + y ** 2")),
     ("minus the other way round", "multivariate", (DELTA, "-2 * (y - y_hat) / m")),

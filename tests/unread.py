@@ -63,6 +63,7 @@ VALUES = [
     delta("an absolute value", "(abs(y_hat - y) / abs(y - y_hat))", "calls abs"),
     delta("a mask", "y[y > 0].size", "indexes by y > 0"),
     delta("any", "(1 + (y == 3).any())", "calls (y == 3).any"),
+    delta("an argument that NumPy takes for another", "y.sum(0, True)", "raises TypeError at line 18"),
     delta("a maximum", "(y.max() / y.max())", "calls y.max"),
     delta("astype", "y.astype(bool)", "calls y.astype"),
     delta("fill in place", "(1 if y.fill(0) else 1)", "branches on y.fill(0)"),
