@@ -13,7 +13,7 @@ from backproof.cli import main as backproof
 from backproof.console.parser import Parser
 
 MODULES = (
-    "backproof.derivation.power", "benchmarks", "benchmarks.bare", "benchmarks.closed_form", "benchmarks.compare",
+    "tools.diagnosis_power", "benchmarks", "benchmarks.bare", "benchmarks.closed_form", "benchmarks.compare",
     "benchmarks.exponents",
     "benchmarks.page", "benchmarks.parts", "benchmarks.scaling", "benchmarks.streaming", "benchmarks.table",
 )  # fmt: skip

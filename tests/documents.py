@@ -11,7 +11,7 @@ DOCUMENTS += sorted(path for path in (ROOT / "docs").rglob("*.md") if path.paren
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXIT_CODE = re.compile(r"<!-- exit code (\d+) -->\s*$")
-MODULES = re.compile(r"(?:backproof|benchmarks)(?:\.\w+)*")
+MODULES = re.compile(r"(?:backproof|benchmarks|tools\.diagnosis_power)(?:\.\w+)*")
 
 
 @dataclass(frozen=True)

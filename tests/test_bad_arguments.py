@@ -73,8 +73,8 @@ ARGUMENTS = {
     "streaming without steps": (["benchmarks.streaming", "--steps", "0"], "whole number >= 1"),
     "streaming of no model": (["benchmarks.streaming", "--model", "nope"], "invalid choice: 'nope'"),
     "streaming of no backend": (["benchmarks.streaming", "--backend", "nope"], "there is no backend nope"),
-    "power of no rewrites": (["backproof.derivation.power", "--rewrites", "-1"], "whole number >= 0"),
-    "power without a step": (["backproof.derivation.power", "--step", "0"], "whole number >= 1"),
+    "power of no rewrites": (["tools.diagnosis_power", "--rewrites", "-1"], "whole number >= 0"),
+    "power without a step": (["tools.diagnosis_power", "--step", "0"], "whole number >= 1"),
 }
 
 

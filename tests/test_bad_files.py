@@ -22,7 +22,7 @@ READERS = {  # what reads a file: the command line, "@" being the file, and its 
     "descend --data npy": (("descend", "univariate", "--data", "@"), ".npy"),
     "descend --data parquet": (("descend", "univariate", "--data", "@"), ".parquet"),
     "descend --checkpoint": ((*DESCEND, "--checkpoint", "@"), ".safetensors"),
-    "backproof.derivation.power FILE.py": (("backproof.derivation.power", "@"), ".py"),
+    "tools.diagnosis_power FILE.py": (("tools.diagnosis_power", "@"), ".py"),
     "benchmarks --model": (("benchmarks", "--model", "@"), ".py"),
     "benchmarks.page FILE": (("benchmarks.page", "@", "page.html"), ".json"),
     "benchmarks.streaming --watch": (("benchmarks.streaming", "--watch", "@"), ".npy"),

@@ -2,13 +2,13 @@
 
 import pytest
 from tests.derivations import GALLERY, NETWORK, kinds, linear, network, written
+from tools.diagnosis_power.faults import injected
+from tools.diagnosis_power.measure import measure
+from tools.diagnosis_power.rewrites import survive
+from tools.diagnosis_power.source import Derived
 
 from backproof.derivation.check import check
 from backproof.derivation.diagnosis.factor import identify
-from backproof.derivation.power.faults import injected
-from backproof.derivation.power.measure import measure
-from backproof.derivation.power.rewrites import survive
-from backproof.derivation.power.source import Derived
 
 RESIDUAL = "2 * (y_hat - y) / m"
 SLOPE = " * A * (1 - A)"
@@ -129,7 +129,7 @@ def test_a_dropped_factor_in_the_linear_model(tmp_path):
 
 @pytest.mark.parametrize("path", [NETWORK, GALLERY / "softmax_cross_entropy.py", GALLERY / "layer_norm.py"])
 def test_a_slice_of_the_measured_power(path):
-    """The whole is `python -m backproof.derivation.power`."""
+    """The whole is `python -m tools.diagnosis_power`."""
     trials = list(measure(path, step=7))
     wrong = [t for t in trials if t.wrong]
     assert len(wrong) >= 10

@@ -18,7 +18,7 @@ def installed(request, tmp_path_factory):
     """The framework's name, and a folder that holds its backend as `pip install` puts it there."""
     name = request.param
     if find_spec(name) is None:
-        pytest.skip(f"{name} is not installed: pip install 'backproof[examples]'")
+        pytest.skip(f"{name} is not installed: pip install --group examples")
     site = tmp_path_factory.mktemp(name)
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--target"]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, site, EXAMPLES / name], check=True)

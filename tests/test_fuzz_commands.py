@@ -67,8 +67,8 @@ def no_work(monkeypatch, tmp_path):
     for where in (
         "backproof.conformance.session.start", "backproof.pages.explain.passes.one_pass", "benchmarks.parts._cell",
         "benchmarks.closed_form.compare", "benchmarks.scaling.joinable", "benchmarks.streaming.joinable",
-        "benchmarks.streaming._file", "backproof.derivation.power.__main__.measure",
-        "backproof.derivation.power.__main__.survive",
+        "benchmarks.streaming._file", "tools.diagnosis_power.__main__.measure",
+        "tools.diagnosis_power.__main__.survive",
     ):  # fmt: skip
         monkeypatch.setattr(where, refuse)
     monkeypatch.setattr(launch, "launch", lambda arguments, ranks: 0)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted(path for room in ("reference", "backends", "benchmarks") for path in (ROOT / room).rglob("*.py"))
+ROOMS = ("reference", "backends", "benchmarks", "tools")
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pandas", "multiprocessing"}
 
 

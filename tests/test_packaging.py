@@ -1,5 +1,6 @@
 """The wheel and the sdist: what is in them, and that the wheel works outside the checkout, frameworks or none."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -110,9 +113,28 @@ def test_its_metadata_is_that_of_the_project(wheel):
 def test_the_sdist_holds_what_is_developed_and_nothing_that_is_made(built):
     with tarfile.open(next(built.glob("*.tar.gz"))) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
-    for wanted in ("README.md", "tests/test_packaging.py", "docs/derivations.md", "constraints.txt", ".ci/run"):
-        assert wanted in names
+    wanted = {
+        "README.md",
+        "tests/test_packaging.py",
+        "tools/mutate.py",
+        "docs/derivations.md",
+        "constraints.txt",
+        ".ci/run",
+    }
+    assert wanted <= set(names)
     assert not [name for name in names if name.startswith(("site/", ".venv", ".git/", "dist/")) or "pycache" in name]
+
+
+def test_the_lowest_versions_tried_are_the_lowest_promised():
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    tried = {pin.name: next(iter(pin.specifier)).version for pin in map(Requirement, lines[1:])}
+    extras = PROJECT["optional-dependencies"].values()
+    asked = [Requirement(line) for line in itertools.chain(PROJECT["dependencies"], *extras)]
+    promised = [requirement for requirement in asked if requirement.name != PROJECT["name"]]
+    assert len(promised) > 10
+    for requirement in promised:
+        lowest = {s.version for s in requirement.specifier if s.operator == ">="}
+        assert [Version(version) for version in lowest] == [Version(tried[requirement.name])], requirement
 
 
 def test_the_version_is_one():

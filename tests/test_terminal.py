@@ -52,7 +52,7 @@ def in_terminal(*argv, **environment):
         (CHECK, "second opinions"),
         (["backproof", "prove", "univariate"], "lemma: "),
         (["backproof", "descend", "univariate", "--steps", "300"], "random search"),
-        (["backproof.derivation.power", "--step", "60", "--rewrites", "50", CHECK[-1]], "right gradients"),
+        (["tools.diagnosis_power", "--step", "60", "--rewrites", "50", CHECK[-1]], "right gradients"),
     ],
     ids=lambda argv: argv[1] if isinstance(argv, list) else "",
 )

@@ -40,9 +40,7 @@ def run(command, folder):
     )
 
 
-@pytest.mark.skipif(
-    find_spec("autograd") is None, reason="autograd is not installed: pip install 'backproof[examples]'"
-)
+@pytest.mark.skipif(find_spec("autograd") is None, reason="autograd is not installed: pip install --group examples")
 def test_the_page_leads_from_nothing_to_a_verdict(tmp_path):
     steps, undone = list(STEP.finditer(PAGE)), None
     assert [kind for step in steps for kind in ("file", "old", "commands") if step[kind]] == [

@@ -1,4 +1,4 @@
-"""`python -m backproof.derivation.power`: verdicts and diagnoses over injected faults, and right forms rewritten."""
+"""`python -m tools.diagnosis_power`: verdicts and diagnoses over injected faults, and right forms rewritten."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from backproof import models
 from backproof.console.ending import ended
 from backproof.console.parser import Parser, natural, positive
 from backproof.console.terminal import bar, track
-from backproof.derivation.power.measure import Trial, measure
-from backproof.derivation.power.rewrites import survive
+from tools.diagnosis_power.measure import Trial, measure
+from tools.diagnosis_power.rewrites import survive
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="python -m backproof.derivation.power", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m tools.diagnosis_power", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "files",
         nargs="*",

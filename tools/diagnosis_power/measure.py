@@ -15,12 +15,12 @@ import numpy as np
 from backproof.core.errors import InputError
 from backproof.core.files import read_source
 from backproof.derivation.check import Session
-from backproof.derivation.power.faults import injected
-from backproof.derivation.power.results import returned
-from backproof.derivation.power.source import Derived
 from backproof.derivation.process import UserProcess
 from backproof.derivation.report import Gradient
 from backproof.verdicts.judgement import Verdict
+from tools.diagnosis_power.faults import injected
+from tools.diagnosis_power.results import returned
+from tools.diagnosis_power.source import Derived
 
 SECONDS = 60.0
 FORMS = frozenset({"shape", "transpose", "missing-reduction", "wrong-axis"})

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from backproof.core.files import read_source
 from backproof.derivation.check import Session
-from backproof.derivation.power.source import Derived, call_arguments
 from backproof.derivation.process import UserProcess
 from backproof.verdicts.judgement import Verdict
+from tools.diagnosis_power.source import Derived, call_arguments
 
 SECONDS = 60.0
 PER_SESSION = 50  # rewritten forms on the same random arrays

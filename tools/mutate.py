@@ -1,4 +1,4 @@
-"""Mutation testing: `python tests/mutate.py models` (or `verdicts`, `bounds`). See docs/mutation-testing.md.
+"""Mutation testing: `python -m tools.mutate models` (or `verdicts`, `bounds`). See docs/mutation-testing.md.
 
 cosmic-ray changes files in place, so it is given a copy of the checkout, `build/mutation/NAME`. `--again` tries the
 survivors of the last run once more, and what the time limit ended, with the tests as they are now.
@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from cosmic_ray.config import load_config
@@ -18,12 +19,12 @@ from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import WorkerOutcome
 
 ROOT = Path(__file__).parent.parent
-SESSIONS = ROOT / "tests/mutation"
+SESSIONS = ROOT / "tools/mutation"
 EXPLAINED = ROOT / "docs/mutation-testing.md"
 LATE = "timeout"  # what cosmic-ray says of a mutant that the time limit ended; it counts as killed
 
 
-def copy(folder):
+def copy(folder: Path) -> None:
     """The files of the checkout that git knows of, or would add."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in filter(None, subprocess.check_output(listed, cwd=ROOT, text=True).split("\0")):
@@ -32,7 +33,7 @@ def copy(folder):
             shutil.copyfile(ROOT / name, folder / name)
 
 
-def test(name, folder):
+def test(name: str, folder: Path) -> None:
     """Run the session in `folder`: what of it has no result yet."""
     paths = os.pathsep.join(str(folder / root) for root in ("reference", "backends"))
     environment = os.environ | {
@@ -42,25 +43,25 @@ def test(name, folder):
         "CI": "1",  # Hypothesis draws the same examples every time
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # half the time of a short test
     }
-    config, session = f"tests/mutation/{name}.toml", f"{name}.sqlite"
-    operators = "tests/mutation/operators.toml"
+    config, session = f"tools/mutation/{name}.toml", f"{name}.sqlite"
+    operators = "tools/mutation/operators.toml"
     commands = [[sys.executable, "-m", "cosmic_ray.cli", "baseline", config]]
     if not (folder / session).exists():
         commands.append([sys.executable, "-m", "cosmic_ray.cli", "init", config, session])
         commands.append([sys.executable, "-m", "cosmic_ray.tools.filters.operators_filter", session, operators])
     commands.append([sys.executable, "-m", "cosmic_ray.cli", "exec", config, session])
     for command in commands:
-        if subprocess.run(command, cwd=folder, env=environment).returncode:
+        if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
             sys.exit(f"it ended early, in {folder}: {' '.join(command[2:])}")
 
 
-def changed(diff, sign):
+def changed(diff: str, sign: str) -> str:
     """The lines that `diff` takes away (`-`) or adds (`+`), as one."""
     lines = diff.splitlines()[3:]  # after its three lines of title
     return " ".join(line[1:].strip() for line in lines if line.startswith(sign))
 
 
-def survivors(session):
+def survivors(session: Path) -> Iterator[tuple[str, str, str, str]]:
     """Every surviving mutant: its job, its file, the function, and the line as it was mutated (or that was removed)."""
     with use_db(session, WorkDB.Mode.open) as database:
         for item, result in database.completed_work_items:
@@ -70,7 +71,7 @@ def survivors(session):
                 yield item.job_id, mutation.module_path.name, mutation.definition_name or "", line
 
 
-def again(session):
+def again(session: Path) -> None:
     """Forget the results of the survivors, and of what the time limit ended."""
     ids = [(job,) for job, *_ in survivors(session)]
     with sqlite3.connect(session) as connection:
@@ -78,19 +79,19 @@ def again(session):
         connection.execute("DELETE FROM work_results WHERE output = ?", (LATE,))
 
 
-def row(file, function, line):
+def row(file: str, function: str, line: str) -> str:
     """The survivor's place in the table of docs/mutation-testing.md, up to the reason."""
     escaped = line.replace("|", "\\|")
     return f"| {file} | {function} | `{escaped}` |"
 
 
-def covers(line, survivor):
+def covers(line: str, survivor: str) -> bool:
     """Whether a line of the table explains a survivor; `...` in it stands for anything."""
     place, code, *_ = line.split("`")
     return bool(re.fullmatch(re.escape(f"{place}`{code}` |").replace(r"\.\.\.", ".*"), survivor))
 
 
-def report(name, session):
+def report(name: str, session: Path) -> bool:
     """Print the figures and every survivor; whether the table of the page has these survivors and no others."""
     with use_db(session, WorkDB.Mode.open) as database:
         results = [result for _, result in database.results if result.worker_outcome is not WorkerOutcome.SKIPPED]
@@ -110,7 +111,7 @@ def report(name, session):
     return not unexplained and not stale
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(p.stem for p in SESSIONS.glob("*.toml") if p.stem != "operators"))
     parser.add_argument("--again", action="store_true", help="only what survived the last run, or took too long")

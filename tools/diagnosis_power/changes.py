@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 
-from backproof.derivation.power.source import call_arguments, gradient_names
+from tools.diagnosis_power.source import call_arguments, gradient_names
 
 Shapes = Mapping[str, tuple[int, ...]]
 Change = Callable[[ast.expr], ast.expr]

@@ -10,8 +10,8 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from backproof.derivation.power.changes import Change, Found, Shapes, changes, other_axes
-from backproof.derivation.power.source import (
+from tools.diagnosis_power.changes import Change, Found, Shapes, changes, other_axes
+from tools.diagnosis_power.source import (
     Derived,
     backward_expressions,
     flowing_names,

@@ -1,0 +1,1 @@
+"""What only developers run, and no wheel has: `python -m tools.diagnosis_power`, `python -m tools.mutate`."""
