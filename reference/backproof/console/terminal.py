@@ -25,9 +25,10 @@ T = TypeVar("T")
 class PlainConsole(Console):
     """A console that prints text as it is, and lets the command end where the reader of its output went away."""
 
-    def __init__(self, stderr: bool = False) -> None:
+    def __init__(self, stderr: bool = False, quiet: bool = False) -> None:
         super().__init__(
             stderr=stderr,
+            quiet=quiet,
             highlight=False,
             markup=False,
             emoji=False,
@@ -82,6 +83,7 @@ class Bar:
 @contextmanager
 def bar(total: int, what: str) -> Iterator[Bar]:
     """A progress bar on standard error, shown only where that is a terminal, and gone at the end."""
+    shown = sys.stderr.isatty()
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
@@ -89,10 +91,10 @@ def bar(total: int, what: str) -> Iterator[Bar]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=PlainConsole(stderr=True),
+        console=PlainConsole(stderr=True, quiet=not shown),  # rich < 14.3 ends a disabled bar with a newline
         transient=True,
         redirect_stdout=False,  # it may be a file while standard error is a terminal
-        disable=not sys.stderr.isatty(),
+        disable=not shown,
     )
     with progress:
         yield Bar(progress, what, total)
