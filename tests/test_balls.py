@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from backproof.proofs.rationals import _Balls
 from backproof.truth import balls as module
 from backproof.truth.balls import abs_lower, abs_upper, balls, finite, middles, objects, precision, zeros
 
@@ -114,3 +115,10 @@ def test_a_long_double_is_exact_as_a_ball():
 def test_balls_are_made_of_numbers_alone(value):
     with pytest.raises(TypeError, match="balls are made of numbers"):
         balls(value)
+
+
+def test_nothing_is_no_number_for_a_proof():
+    with precision(128):
+        assert _Balls.agree(arb(0), 0)
+        assert not _Balls.agree(None, arb(0))
+        assert not _Balls.agree(arb(0), None)

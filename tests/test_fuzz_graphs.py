@@ -72,7 +72,7 @@ def loss_of(program, xp, arrays):
 
 @given(program=PROGRAM, shapes=st.tuples(SHAPE, SHAPE))
 @settings(
-    max_examples=int(__import__("os").environ.get("FZ", "60")),
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much],
 )

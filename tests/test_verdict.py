@@ -95,6 +95,14 @@ def test_a_failure_is_shown_at_the_component_that_fails():
     assert judgement.worst_index == (0, 1)
 
 
+@pytest.mark.parametrize("shape", [(0,), (2, 0)])
+def test_a_tensor_without_components_shows_nothing(shape):
+    judgement = judged(np.zeros(shape), quantity(np.zeros(shape), 0, 0))
+    assert (judgement.verdict, judgement.error) == (Verdict.INCONCLUSIVE, None)
+    assert "no component" in judgement.reason
+    assert judged(np.zeros((0, 3)), quantity(np.zeros(shape), 0, 0)).verdict is Verdict.FAIL
+
+
 def test_a_tensor_that_resolves_nothing_is_inconclusive():
     judgement = judged([[1.0, -2.0]], quantity([[1.0, -2.0]], 0.5, 0.5))
     assert judgement.verdict is Verdict.INCONCLUSIVE

@@ -55,8 +55,7 @@ def _masked(name: str, triangle: Callable[..., Any], x: Any, k: int) -> Node:
     node = nodes.as_node(x)
     if not node.shape:
         raise InputError(f"{name}: a scalar has no triangle")
-    masked: Node = node * triangle(np.ones(node.shape), k)
-    return masked
+    return nodes.binary("multiply", node, triangle(np.ones(node.shape), k))
 
 
 class Namespace:
