@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import sysconfig
 import zipfile
@@ -245,7 +246,9 @@ def test_a_value_of_the_environment_is_not_in_the_result(tmp_path, monkeypatch):
     assert "unguessable" not in repr(told)
 
 
-@pytest.mark.parametrize("what", ["Python", "the platform", "the processor", "numpy", "the number of processors"])
+@pytest.mark.parametrize(
+    "what", ["Python", "Python's options", "the platform", "the processor", "numpy", "the number of processors"]
+)
 def test_another_machine_or_library_is_another_run(what, read):
     _, manifest = read
     now = Manifest(**vars(manifest) | {"facts": manifest.facts | {what: "another"}})
@@ -311,7 +314,6 @@ def test_a_library_that_a_library_loads_is_seen(tmp_path):
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler")
-    import subprocess
 
     def build(*words):
         subprocess.run([compiler, "-shared", "-fPIC", *words], cwd=tmp_path, check=True)
@@ -360,3 +362,9 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert told == ["special", "special", "absent"]
     assert fingerprint("\0") == "unreadable"
     assert fingerprint(sys.executable).startswith(("sha256:", "stat:"))
+
+
+def test_the_line_that_starts_a_process_is_nobodys_code():
+    line = "from backproof.evidence.callers import Caller; print(Caller('backproof').in_stack())"
+    ended = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"

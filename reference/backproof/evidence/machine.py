@@ -12,6 +12,7 @@ def machine() -> dict[str, str]:
     """Python, system and processor."""
     return {
         "Python": f"{platform.python_implementation()} {' '.join(sys.version.split())}",
+        "Python's options": _options(),
         "the platform": platform.platform(),
         "the processor": processor(),
         "the graphics driver": _graphics(),
@@ -34,6 +35,13 @@ def processor() -> str:
     flags = " ".join(sorted((told.get("flags") or told.get("Features") or "").split()))
     names = (told.get(key, "") for key in ("model name", "cpu family", "model", "stepping", "CPU part"))
     return f"{platform.machine()} {' '.join(filter(None, names))} {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
+
+
+def _options() -> str:
+    flags = [
+        f"{name}={getattr(sys.flags, name)}" for name in ("optimize", "dev_mode", "utf8_mode", "hash_randomization")
+    ]
+    return " ".join([*flags, *(f"-X {name}={value}" for name, value in sorted(sys._xoptions.items()))])
 
 
 def _cpus() -> int:
