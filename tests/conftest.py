@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 
 import pytest
-from tests import commands
+from tests.support import commands
 
 from backproof.cli import main
 from backproof.conformance.session import Session
@@ -94,7 +94,7 @@ def backproof(capsys):
 
 @pytest.fixture
 def refused(capsys):
-    """Run a command (`tests/commands.py`) that must be refused: one line, on standard error alone."""
+    """Run a command (`tests/support/commands.py`) that must be refused: one line, on standard error alone."""
 
     def run(*argv):
         code, (out, err) = commands.main(*argv), capsys.readouterr()

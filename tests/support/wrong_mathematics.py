@@ -1,0 +1,118 @@
+"""Wrong equations by their mathematics: right at some sizes or numbers, with divisors, by rounding, in two places.
+
+Each is (kind, model, edits, answer): the answer is REFUTED, or a part of the reason why it is not proved.
+"""
+
+from tests.support.unread import DELTA, Case, delta
+
+REFUTED = "refuted"
+WRONG: list[Case] = [
+    delta("sizes that fit by chance", "(y.shape[1] / X.shape[0])", REFUTED),
+    delta("a divisor that may be 0", "(y / y)", "divides by y[r] at line 18, which may be 0"),
+    delta("a divisor that is 0 where m = 1", "((m - 1) / (m - 1))", "divides by m - 1 at line 18, which may be 0"),
+    delta("a divisor that is 0 for some inputs", "(y.sum() / y.sum())", "which may be 0"),
+    delta("a negative power", "(y ** 2 * y ** -2)", "divides by y[r] at line 18, which may be 0"),
+    delta("a root of what may be negative", "((y ** 0.5) ** 2 / y)", "may"),
+    delta("a root of a square, over it", "((y ** 2) ** 0.5 / y)", REFUTED),
+    delta("a root of what may be negative, squared", "((y ** 0.5) ** 2 - y + 1)", "takes a root of y[r] at line 18"),
+    delta("a division by 0", "(1 / 0)", "divides by 0 at line 18"),
+    delta("vanishes at sizes up to 4", "(1 + (m - 1) * (m - 2) * (m - 3) * (m - 4))", "left over"),
+    delta("vanishes at sizes up to 6", f"(1 + {' * '.join(f'(m - {i})' for i in range(1, 7))})", "left over"),
+    delta(
+        "vanishes at the numbers tried",
+        f"(1 + {' * '.join(f'(y - {i / 2})' for i in range(-6, 7))})",
+        "its normal form takes more than",
+    ),
+    delta("vanishes where n = m", "(1 + (X.shape[0] - m) / 1e9)", REFUTED),
+    delta("off by less than rounding", "(1 + 1e-17)", REFUTED),
+    delta("off by less than the smallest double", "(1 + 1e-300 * 1e-300)", REFUTED),
+    delta("absorbed in float64", "((m + 1e17 - 1e17) / m)", "more than half of it is lost to rounding in float64"),
+    delta("absorbed among literals", "(1e17 + 1 - 1e17)", "more than half of it is lost to rounding in float64"),
+    delta("overflows in float64", "(1e300 * 1e300 / 1e300 / 1e300)", "more than half of it is lost"),
+    delta("an infinite literal", "1e999", "uses 1e999"),
+    delta("zero times infinity", "(1 + 0 * 1e999)", "uses 1e999"),
+    delta("a power too large", "(1 ** 1000)", "raises to the power 1000"),
+    delta("the power 0, of the wrong thing", "(1 + m ** 0)", REFUTED),
+    delta("too many terms", "((y_hat - y) ** 60 + 1) / (1 + y ** 2)", REFUTED),
+    delta("a complex number", "1j", "uses 1j"),
+    delta("True for 1", "(True + 1)", "uses True"),
+    delta("sigma of the wrong thing", "sigmoid(m)", "calls sigmoid"),
+    ("a mean for a sum", "multivariate", ("dy_hat.sum()", "dy_hat.mean()"), REFUTED),
+    (
+        "the wrong axis",
+        "two_layer_linear",
+        ("dZ.sum(axis=1, keepdims=True)", "dZ.sum(axis=0, keepdims=True).T"),
+        REFUTED,
+    ),
+    ("the wrong axis where k = n", "two_layer_linear", ("dZ @ X.T", "(dZ @ X.T).T"), REFUTED),
+    (
+        "another sigma, consistently",
+        "two_layer_nonlinear",
+        ("    A = sigmoid(Z, xp)", "    A = Z / (1 + Z * Z)"),
+        REFUTED,
+    ),
+    ("sigma applied twice", "two_layer_nonlinear", ("sigmoid(Z, xp)", "sigmoid(sigmoid(Z, xp), xp)"), REFUTED),
+    ("sigma of a scaled argument", "two_layer_nonlinear", ("sigmoid(Z, xp)", "sigmoid(Z * (1 + 1e-12), xp)"), REFUTED),
+    ("not reduced", "two_layer_linear", ("b2=dy_hat.sum()", "b2=dy_hat"), "it has shape (1, m) where b2 has ()"),
+    ("a wrong loss", "multivariate", ("xp.mean((y_hat - y) ** 2)", "xp.mean((y_hat - y) ** 4)"), REFUTED),
+    (
+        "a loss that is no number",
+        "multivariate",
+        ("xp.mean((y_hat - y) ** 2)", "(y_hat - y) ** 2"),
+        "the loss is not a scalar",
+    ),
+    (
+        "a wrong loss and its gradient",
+        "multivariate",
+        ("(y_hat - y) ** 2", "2 * (y_hat - y) ** 2", DELTA, "4 * (y_hat - y) / m"),
+        REFUTED,
+    ),
+    (
+        "a wrong forward of both",
+        "multivariate",
+        ("y_hat = w @ X + b", "y_hat = w @ X + 2 * b", "dy_hat.sum()", "2 * dy_hat.sum()"),
+        REFUTED,
+    ),
+    (
+        "a wrong forward of both, beyond the sizes tried",
+        "univariate",
+        (
+            "w * x + b",
+            "w * x + b * (1 + (x.size - 1) * (x.size - 2) * (x.size - 3) * (x.size - 4))",
+            "b=dy_hat.sum()",
+            "b=dy_hat.sum() * (1 + (m - 1) * (m - 2) * (m - 3) * (m - 4))",
+        ),
+        "the loss is not the specified one",
+    ),
+    (
+        "gradients without backward",
+        "multivariate",
+        ("return backward(X, y, y_hat, m=X.shape[1])", "return dict(w=w, b=b)"),
+        REFUTED,
+    ),
+    (
+        "a tap that changes things",
+        "multivariate",
+        ("tap=untapped):", "tap=untapped):\n    tap = xp.mean(y)"),
+        "replaces tap",
+    ),
+    ("xp replaced", "multivariate", ("tap=untapped):", "tap=untapped):\n    xp = y"), "replaces xp"),
+    ("a gradient that is a number", "multivariate", ("b=dy_hat.sum()", "b=0"), REFUTED),
+    (
+        "a gradient that is a tuple",
+        "multivariate",
+        ("b=dy_hat.sum()", "b=(dy_hat.sum(), 0)"),
+        "gradients returns a tuple for b",
+    ),
+    ("no gradient", "multivariate", ("b=dy_hat.sum(),", ""), "gradients returns no b"),
+    ("code that raises", "multivariate", ("dy_hat @ X.T", "dy_hat @ X"), "raises ValueError at line 20: matmul"),
+    ("a name that is not there", "multivariate", ("w @ X + b", "w @ X + bias"), "uses bias at line 13"),
+    ("a variable before it is there", "multivariate", ("dy_hat @ X.T", "dw @ X.T"), "uses dw at line 20"),
+    ("an argument too many", "multivariate", ("m=X.shape[1])", "m=X.shape[1], k=1)"), "raises TypeError at line 32"),
+    (
+        "arguments unpacked",
+        "multivariate",
+        ("backward(X, y, y_hat, m=X.shape[1])", "backward(*(X, y, y_hat), m=X.shape[1])"),
+        "unpacks arguments in backward",
+    ),
+]
