@@ -5,9 +5,8 @@ import os
 import shutil
 
 import pytest
-from tests.cli.test_bad_files import READERS
-from tests.cli.test_bad_outputs import FOLDERS, WRITERS
 from tests.support.bad_input import ROOT, listing, run, without
+from tests.support.cases import FOLDERS, READERS, WRITERS
 from tests.support.commands import DESCEND, QUICK, RESULT, RIDGE, with_file
 
 COMMANDS = {

@@ -7,29 +7,11 @@ import subprocess
 
 import pytest
 from tests.support.bad_input import listing, no_results, result_of, unreadable
-from tests.support.commands import DESCEND, QUICK, RESULT, with_file
+from tests.support.cases import READERS
+from tests.support.commands import QUICK, with_file
 
 from backproof.core import files
 
-READERS = {  # what reads a file: the command line, "@" being the file, and its suffix
-    "check FILE.py": (("check", "@"), ".py"),
-    "conform --model": ((*QUICK[:-2], "--model", "@"), ".py"),
-    "conform --resume": ((*QUICK, "--resume", "@"), ".json"),
-    "conform --baseline": ((*QUICK, "--baseline", "@"), ".json"),
-    "conform --known-failures": ((*QUICK, "--known-failures", "@"), ".txt"),
-    "descend --data csv": (("descend", "univariate", "--data", "@"), ".csv"),
-    "descend --data npz": (("descend", "univariate", "--data", "@"), ".npz"),
-    "descend --data npy": (("descend", "univariate", "--data", "@"), ".npy"),
-    "descend --data parquet": (("descend", "univariate", "--data", "@"), ".parquet"),
-    "descend --checkpoint": ((*DESCEND, "--checkpoint", "@"), ".safetensors"),
-    "tools.diagnosis_power FILE.py": (("tools.diagnosis_power", "@"), ".py"),
-    "benchmarks --model": (("benchmarks", "--model", "@"), ".py"),
-    "benchmarks.page FILE": (("benchmarks.page", "@", "page.html"), ".json"),
-    "benchmarks.streaming --watch": (("benchmarks.streaming", "--watch", "@"), ".npy"),
-    "benchmarks.table FILE": (("benchmarks.table", "@"), ".json"),
-    "benchmarks.compare OLD-FILE": (("benchmarks.compare", "@", RESULT), ".json"),
-    "benchmarks.compare NEW-FILE": (("benchmarks.compare", RESULT, "@"), ".json"),
-}
 MAY_BE_MISSING = ("descend --checkpoint",)
 
 

@@ -3,10 +3,8 @@
 import re
 
 import pytest
-from tests.cli.test_bad_arguments import ARGUMENTS
-from tests.cli.test_bad_files import READERS
-from tests.cli.test_bad_outputs import FOLDERS, WRITERS
 from tests.support.bad_input import ROOT
+from tests.support.cases import ARGUMENTS, FOLDERS, READERS, WRITERS
 from tests.support.commands import MODULES, parsers
 
 FILES = {" ".join(name.split()[:2]) for table in (READERS, WRITERS, FOLDERS) for name in table}

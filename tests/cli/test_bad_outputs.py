@@ -5,32 +5,8 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 from tests.support.bad_input import listing, run, unwritable
-from tests.support.commands import DESCEND, QUICK, RESULT, RIDGE, STUDIES, main, with_file
-
-WRITERS = {  # what writes a file: the command line, "@" being the file, and its suffix where that matters
-    "conform --json": ((*QUICK, "--json", "@"), ""),
-    "conform --junit": ((*QUICK, "--junit", "@"), ""),
-    "conform --html": ((*QUICK, "--html", "@"), ".html"),
-    "conform --capabilities": ((*QUICK, "--capabilities", "@"), ".md"),
-    "check --json": (("check", RIDGE, "--json", "@"), ""),
-    "prove --json": (("prove", "univariate", "--json", "@"), ""),
-    "prove --latex": (("prove", "univariate", "--latex", "@"), ""),
-    "prove --markdown": (("prove", "univariate", "--markdown", "@"), ""),
-    "explain --json": (("explain", "univariate", "--json", "@"), ""),
-    "explain --html": (("explain", "univariate", "--html", "@"), ".html"),
-    "descend --json": ((*DESCEND, "--json", "@"), ""),
-    "descend --out": ((*DESCEND, "--out", "@"), ".svg"),
-    "descend --checkpoint": ((*DESCEND, "--checkpoint", "@"), ""),
-    "backends --json": (("backends", "--json", "@"), ""),
-    "benchmarks --json": (("benchmarks", "--json", "@"), ""),
-    "benchmarks --html": (("benchmarks", "--html", "@"), ".html"),
-    "benchmarks.page PAGE": (("benchmarks.page", RESULT, "@"), ".html"),
-    "benchmarks.scaling --json": (("benchmarks.scaling", "--json", "@"), ""),
-    "benchmarks.scaling --out": (("benchmarks.scaling", "--out", "@"), ".svg"),
-    "benchmarks.streaming --json": (("benchmarks.streaming", "--json", "@"), ""),
-    **{f"{name} --json": ((name, "--json", "@"), "") for name in STUDIES},
-    **{f"{name} --plot": ((name, "--plot", "@"), ".png") for name in STUDIES},
-}
+from tests.support.cases import FOLDERS, WRITERS
+from tests.support.commands import main, with_file
 
 
 @pytest.fixture
@@ -48,12 +24,6 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(writer, refus
     for place in places.values():
         refused(*with_file(argv, place))
     assert listing(tmp_path) == before
-
-
-FOLDERS = {  # what writes into a folder, and whether it makes it
-    "benchmarks --plots": (("benchmarks", "--plots", "@"), True),
-    "benchmarks.streaming --folder": (("benchmarks.streaming", "--folder", "@"), False),
-}
 
 
 @pytest.mark.parametrize("writer", FOLDERS)

@@ -7,26 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tests.support.fuzzing import ANYTHING, one_line_or_fine
 
-from backproof import MODELS, InputError
+from backproof import MODELS
 from backproof.descent.data import load
 from backproof.results import known_failures, resume
 
 ENVIRONMENT = {"backproof": "0", "seed": 0, "numpy": "2", "python-flint": "0", "backends": {}}
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-def one_line_or_fine(function, *arguments):
-    try:
-        return function(*arguments)
-    except InputError as error:
-        if "\n" in str(error):
-            raise AssertionError(f"more than one line: {error}") from error
-        return None
 
 
 @pytest.mark.parametrize("ending", [".csv", ".npz"])

@@ -18,13 +18,6 @@ WRONG = {
 }
 
 
-class Fails:
-    """A backend that cannot be made."""
-
-    def __init__(self):
-        raise OSError("no licence")
-
-
 @pytest.mark.parametrize("what", WRONG)
 def test_what_a_backend_says_of_itself_has_the_protocols_form(what):
     attributes, said = WRONG[what]
@@ -33,5 +26,5 @@ def test_what_a_backend_says_of_itself_has_the_protocols_form(what):
 
 
 def test_a_backend_that_cannot_be_made_is_told_with_its_reason():
-    with pytest.raises(InputError, match=r"tests\.test_registry:Fails cannot be made: OSError: no licence"):
-        load("tests.hosting.test_registry:Fails")
+    with pytest.raises(InputError, match=r"tests\.support\.planted:Fails cannot be made: OSError: no licence"):
+        load("tests.support.planted:Fails")

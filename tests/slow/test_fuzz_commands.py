@@ -11,10 +11,10 @@ from benchmarks.page import page
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from tests.cli.test_fuzz import ANYTHING, one_line_or_fine
 from tests.support.bad_input import ROOT
 from tests.support.commands import main, parsers
 from tests.support.derivations import LINEAR
+from tests.support.fuzzing import ANYTHING, one_line_or_fine
 
 from backproof import InputError
 from backproof.cli import descend, prove

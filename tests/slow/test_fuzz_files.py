@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.cli.test_fuzz import one_line_or_fine
 from tests.support.derivations import GALLERY, LINEAR
+from tests.support.fuzzing import one_line_or_fine
 
 from backproof.derivation.check import check
 from backproof.descent.data import load

@@ -312,3 +312,10 @@ class Garbles(NumpyBackend):
 class Name(str):
     def __reduce__(self):
         return (int, ("no number",))
+
+
+class Fails:
+    """A backend that cannot be made."""
+
+    def __init__(self):
+        raise OSError("no licence")
