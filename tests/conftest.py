@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tests.support import commands
+from tests.support.pages import browser
 
 from backproof.cli import main
 from backproof.conformance.session import Session
@@ -20,6 +22,7 @@ from backproof.models import MODELS
 from backproof.models.model import Model
 
 SESSION = pytest.StashKey[Session]()
+SLOW = Path(__file__).parent / "slow"
 
 
 def pytest_configure(config):
@@ -77,6 +80,22 @@ def _session(config):
         except InputError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[SESSION]
+
+
+def pytest_collection_modifyitems(items):
+    """Markers that follow from where a test lies and what it asks for; `gpu` stands in the files themselves."""
+    for item in items:
+        if SLOW in item.path.parents:
+            item.add_marker("slow")
+        if "started" in item.fixturenames:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="module")
+def started():
+    """A browser; where none can be had, the test is skipped."""
+    with browser() as one:
+        yield one
 
 
 @pytest.fixture

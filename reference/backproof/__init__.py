@@ -26,3 +26,7 @@ def __getattr__(name: str) -> Any:
     if name in LATER:  # imported when asked for: they need flint and rich, or one another
         return getattr(import_module(LATER[name]), name)
     raise AttributeError(f"module 'backproof' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -40,7 +40,7 @@ def test_every_backend_is_registered_and_whole():
 @pytest.mark.parametrize("folder", ["backproof_torch", "backproof_jax"])
 def test_autodiff_backends_import_no_equation_of_the_reference(folder):
     """A bug shared with the reference could hide; only the protocol's types may be shared."""
-    for file in (Path(__file__).parents[2] / "backends" / folder).glob("*.py"):
+    for file in (Path(__file__).parents[2] / "backends" / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

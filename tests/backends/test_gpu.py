@@ -17,6 +17,7 @@ from backproof_torch import TorchBackend
 from backproof_torch import backend as torch_backend
 from backproof_torch.replay import BLOCKS, Replayed
 
+pytestmark = pytest.mark.gpu
 PROBLEMS = {
     dtype: Problem("multivariate", (("n", 3), ("m", 7)), "normal", dtype)
     for dtype in ("float64", "float32", "bfloat16")

@@ -14,6 +14,7 @@ from backproof.conformance.session import Session
 from backproof.verdicts.judgement import Verdict
 
 pytest.importorskip("triton", reason="the kernels are in Triton: pip install 'backproof[triton]'")
+pytestmark = pytest.mark.gpu
 ROOT = Path(__file__).parents[2]
 REGRESSIONS, NETWORK = ["univariate", "multivariate"], ["two_layer_nonlinear"]
 

@@ -11,7 +11,7 @@ from benchmarks import figures
 from benchmarks.cells import Cell, floor
 from benchmarks.page import page
 from benchmarks.ratios import ratios
-from tests.support.pages import Outline, browser, opened, unreached
+from tests.support.pages import Outline, opened, unreached
 
 CEILINGS = {
     "float32": {"gemm_flops_per_s": 2e11, "read_bytes_per_s": 3e10, "exp_per_s": 4e9},
@@ -75,12 +75,6 @@ def spoiled(measured, tmp_path_factory):
     path = tmp_path_factory.mktemp("spoiled") / "page.html"
     path.write_text(page(result), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def started():
-    with browser() as one:
-        yield one
 
 
 def test_the_page_has_every_time_and_ratio(measured):

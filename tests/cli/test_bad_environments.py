@@ -126,7 +126,7 @@ def ordinary(tmp_path):
 
 
 def test_no_permission_is_one_line_of_every_command(ordinary, tmp_path):
-    """All in one process (`python -m tests.support.commands`), with files nobody may read and places nobody may write."""
+    """In one process (`python -m tests.support.commands`): files nobody may read, places nobody may write."""
     lines = []
     for argv, suffix in READERS.values():
         (tmp_path / f"secret{suffix}").write_text("secret")

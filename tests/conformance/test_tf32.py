@@ -14,6 +14,7 @@ from backproof.rounding.formats import PRODUCTS
 from backproof.truth.certify import certify
 from backproof.verdicts.judgement import Verdict
 
+pytestmark = pytest.mark.gpu
 MATRICES = ["multivariate", "two_layer_linear", "two_layer_nonlinear"]  # univariate has no product of matrices
 NORMAL = Problem("two_layer_nonlinear", (("n", 3), ("m", 7), ("k", 5)), "normal", "float32")
 

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from tests.support.pages import browser, opened, unreached
+from tests.support.pages import opened, unreached
 
 from backproof import MODELS
 from backproof.descent.accuracy import parameter_bound
@@ -33,12 +33,6 @@ def problems(seen):
 
 def cell(seen, name):
     return seen.texts(f"[data-value='{name}']")[0]
-
-
-@pytest.fixture(scope="module")
-def started():
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.support.pages import Outline, browser, opened, unreached
+from tests.support.pages import Outline, opened, unreached
 
 from backproof.pages import render
 from backproof.pages.report.explanations import why
@@ -58,12 +58,6 @@ def file(result, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(page(result, [HOSTILE], 1.5, HOSTILE), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def started():
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

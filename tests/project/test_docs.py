@@ -25,7 +25,7 @@ NOT_RUN = {
     "bash .ci/run": "CI itself",
     "mkdocs serve": "never ends; .ci/run and tests/pages/test_site.py build the site",
     "backproof conform": "the whole matrix: tests/conformance/test_matrix.py runs its cells",
-    "backproof conform --backend mutants": "minutes: tests/conformance/test_planted_errors.py and test_matrix.py measure power",
+    "backproof conform --backend mutants": "minutes: tests/slow/test_power.py measures it",
     "backproof conform *--capabilities docs/capabilities.md": "the whole matrix: tests/results/test_capabilities.py",
     "backproof conform --*.json": "the whole matrix, twice: tests/results/test_drift.py compares smaller ones",
     "*--device *": "asks for a GPU: tests/backends/test_gpu.py",
