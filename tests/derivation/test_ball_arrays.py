@@ -9,7 +9,7 @@ from flint import arb
 from backproof.core.errors import InputError
 from backproof.derivation.ball_arrays import run_exactly
 from backproof.derivation.ball_arrays.constants import constant_balls
-from backproof.truth.exact import precision
+from backproof.truth.balls import precision
 
 rng = np.random.default_rng(0)
 ARRAYS = {"A": rng.uniform(0.5, 2, (3, 4)), "B": rng.uniform(0.5, 2, (4, 3)), "v": rng.uniform(0.5, 2, 4), "s": 0.7}

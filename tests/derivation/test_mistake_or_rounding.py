@@ -11,7 +11,7 @@ from tests.support.rounding_cases import DIFFERENCES, LOSSY, RIGHT, WRONG, gated
 
 from backproof.derivation import evidence
 from backproof.derivation.check import check
-from backproof.truth.exact import balls
+from backproof.truth.balls import balls
 from backproof.truth.quantities import Quantity
 from backproof.verdicts.gradients import judge_gradients
 from backproof.verdicts.judgement import Judgement, Verdict, judge

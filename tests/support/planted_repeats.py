@@ -1,4 +1,4 @@
-"""Backends that answer further calls on the same arrays differently; named as `tests.support.planted_repeats:Repeats`."""
+"""Backends that answer further calls on the same arrays differently, as `tests.support.planted_repeats:Repeats`."""
 
 import numpy as np
 

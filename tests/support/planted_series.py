@@ -1,4 +1,4 @@
-"""Backends that state facts of their series, and some whose facts are at fault; as `tests.support.planted_series:NAME`."""
+"""Backends that state facts of their series, some of them wrong ones; as `tests.support.planted_series:NAME`."""
 
 from backproof import Series
 from backproof_numpy import NumpyBackend

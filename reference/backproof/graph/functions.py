@@ -2,7 +2,7 @@
 
 What a function is in balls, in Taylor series and in NumPy; its reverse rule; how an error of its argument grows
 through it; how many units roundoff a correct library may lose. The sweeps ask `FUNCTIONS`, so a new function is one
-entry here and its tests: a loss in `LOSSES` of `tests/truth/test_truth.py`, a reference in `EXACT` of `tests/rounding/test_ulps.py`.
+entry here and its tests: a loss in `LOSSES` of `test_truth.py`, a reference in `EXACT` of `test_ulps.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Function:
     """y = f(x).
 
     `reverse(g, y, x)` is g dy/dx, on nodes and on arrays. `propagated(reach)` bounds |f(x + e) - f(x)| over all
-    |e| <= error, infinite where no finite bound is known. `ulps` is twice the worst that `tests/rounding/test_ulps.py` finds
+    |e| <= error, infinite where no finite bound is known. `ulps` is twice the worst that `test_ulps.py` finds
     in NumPy, PyTorch and JAX on CPU. `derivative` says dy/dx in words, {x} and {y} standing for the names. Balls and
     series are asked by the method of the function's name unless `ball` and `series` say otherwise.
     """

@@ -65,6 +65,8 @@ class Balls:
     @staticmethod
     def compare(a: Any, b: Any) -> str:
         """ "equal" where thin balls overlap, "different" where finite ones do not, else "undecided"."""
+        if a is None or b is None:  # of which flint makes the ball 0
+            return "undecided"
         a, b = arb(a), arb(b)
         if not (a.is_finite() and b.is_finite()):
             return "undecided"

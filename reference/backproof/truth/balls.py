@@ -3,7 +3,7 @@
 A ball (python-flint's `arb`) is an enclosure: the true value lies in it, rounding included. python-flint's unbound
 methods do not check what they are applied to: `arb.abs_upper(0)` reads memory that is no ball. NumPy hands out what is
 no ball where an array of objects is empty (its sum is the int 0). So methods of balls are called on balls alone, as
-`v.abs_upper()`, and what whole arrays are read by is here; `tests/proofs/test_balls.py` looks for unbound ones.
+`v.abs_upper()`, and what whole arrays are read by is here; `tests/truth/test_balls.py` looks for unbound ones.
 """
 
 from __future__ import annotations
