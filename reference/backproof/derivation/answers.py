@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.graph.functions import FUNCTIONS
 from backproof.truth.exact import Exact
 
-OPERATIONS = frozenset(name for name in vars(Exact) if not name.startswith("_"))
+OPERATIONS = frozenset(name for name in vars(Exact) if not name.startswith("_")) - {"function"} | FUNCTIONS.keys()
 _INTEGERS = ("int64", "int32")
 ATTRIBUTES: dict[str, Callable[[Any], bool]] = {
     "value": lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "biuf",
@@ -74,6 +75,19 @@ def _is_gradients(said: Any) -> bool:
     )
 
 
+def _is_exact(said: Any) -> bool:
+    """By name an array, and for each component None or four integers: a ball's midpoint and radius."""
+    return isinstance(said, dict) and all(
+        isinstance(pair, tuple)
+        and len(pair) == 2
+        and isinstance(pair[0], np.ndarray)
+        and isinstance(pair[1], tuple)
+        and len(pair[1]) == pair[0].size
+        and all(n is None or (_are_integers(n) and len(n) == 4) for n in pair[1])
+        for pair in said.values()
+    )
+
+
 def _is_row(row: Any, number: int) -> bool:
     if not (isinstance(row, tuple) and len(row) == 5):
         return False
@@ -107,5 +121,7 @@ FORMS: dict[str, Callable[[Any], bool]] = {
     "draw": _is_arrays,
     "sampled": lambda said: isinstance(said, list) and all(isinstance(name, str) for name in said),
     "gradients": _is_gradients,
+    "run": _is_gradients,
+    "exact": _is_exact,
     "complex step": lambda said: isinstance(said, float),
 }

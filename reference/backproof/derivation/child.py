@@ -51,14 +51,18 @@ def _description(derivation: Derivation) -> dict[str, Any]:
 
 def _answers(derivation: Derivation) -> dict[str, Callable[..., Any]]:
     from backproof.derivation import complex_step, rerun
+    from backproof.derivation.evidence import Request
 
     return {
         "trace": lambda dims: _trace(derivation, dims),
         "draw": derivation.draw,
         "sampled": derivation.sampled,
         "gradients": lambda arrays, dtype, hand: _gradients(derivation.hand(hand), arrays, dtype),
-        "run": lambda request: {name: _values(value) for name, value in rerun.run(derivation, request).items()},
-        "exact": lambda request, bits, seconds: rerun.exact(derivation, request, bits, seconds),
+        "run": lambda asked: {n: _values(v) for n, v in rerun.run(derivation, Request(**asked)).items()},
+        "exact": lambda asked, *limits: {
+            name: (exact.value, exact.numbers)
+            for name, exact in rerun.exact(derivation, Request(**asked), *limits).items()
+        },
         "complex step": lambda arrays, direction: complex_step.along(derivation.model.loss, arrays, direction),
     }
 

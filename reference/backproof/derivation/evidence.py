@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproof.core.errors import InputError
-from backproof.derivation.ball_arrays.run import same_bits
+from backproof.derivation.ball_arrays.run import Exact, same_bits
 from backproof.derivation.process import UserProcess
 from backproof.rounding.formats import FORMATS
 from backproof.truth.balls import Objects, balls, precision
@@ -46,12 +46,13 @@ class Reruns:
     def exact(self, bits: int) -> dict[str, Objects]:
         """The balls of the exact values, by name."""
         try:
-            found = self.user.ask("exact", self.request, bits, min(EXACT_SECONDS, self.user.seconds / 3))
+            found = self.user.ask("exact", vars(self.request), bits, min(EXACT_SECONDS, self.user.seconds / 3))
         except InputError:
             return {}
+        runs = {name: Exact(value, numbers) for name, (value, numbers) in found.items()}
         return {
             name: exact.balls
-            for name, exact in found.items()
+            for name, exact in runs.items()
             if name in self.answers and same_bits(exact.value, np.asarray(self.answers[name]))
         }
 
@@ -70,7 +71,7 @@ class Reruns:
             arrays = {name: FORMATS[other].round(a) for name, a in arrays.items()}
         try:
             truth = self.truth(arrays)
-            answers = self.user.ask("run", replace(self.request, arrays=arrays, dtype=other))
+            answers = self.user.ask("run", vars(replace(self.request, arrays=arrays, dtype=other)))
         except (Undecided, InputError):  # so rounded, they sit on a kink; some functions know no long double
             return {}
         return {
