@@ -47,4 +47,4 @@ def test_every_module_that_is_run_is_known():
             if '__name__ == "__main__"' in path.read_text(encoding="utf-8"):
                 found.add(".".join(path.relative_to(ROOT).with_suffix("").parts))
     ours = {name.removeprefix("reference.").removesuffix(".__main__") for name in found}
-    assert ours - {"backproof", "backproof.derivation.child", "tools.mutate"} == set(MODULES)
+    assert ours - {"backproof", "backproof.isolation.supervisor", "tools.mutate"} == set(MODULES)

@@ -29,7 +29,7 @@ def test_any_bytes_as_data(ending, content, tmp_path_factory):
 
 
 def resumed(path):
-    return one_line_or_fine(lambda: resume.load(str(path), resume.read(str(path)), ENVIRONMENT, []))
+    return one_line_or_fine(resume.read, str(path))
 
 
 @settings(max_examples=100, deadline=None)

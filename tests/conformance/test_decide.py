@@ -153,6 +153,7 @@ def of_file(taps, by_hand=False, regime="normal"):
     file = UserModel(
         "f.py",
         "",
+        "",
         replace(model, loss=loss),
         [dict(dims)],
         frozenset(),
@@ -404,11 +405,11 @@ def test_other_bits_within_the_bounds_fail_no_cell():
 def test_a_later_answer_of_gradients_by_hand_is_excused_no_larger_error(monkeypatch):
     """A form that loses digits is excused; zeros at a second call are not."""
 
-    def rounding(problem, judged):
+    def rounding(task, problem, judged, quantities, answers):
         weak = {"verdict": Verdict.INCONCLUSIVE, "reason": "rounding"}
-        return {name: replace(j, **weak) if j.verdict is Verdict.FAIL else j for name, j in judged.items()}
+        return {n: replace(judged[n], **weak) if judged[n].verdict is Verdict.FAIL else judged[n] for n in quantities}
 
-    monkeypatch.setattr(deciding, "weighed", rounding)
+    monkeypatch.setattr(deciding, "judge_by_hand", rounding)
     (answer,) = answers(cell())
     weak, weaker = (spoiled(answer, "w", lambda w, d=d: w * (1 + d)) for d in (1e-9, 2e-9))
     for regime, rest in (("normal", []), ("repeated", [weak])):

@@ -7,7 +7,7 @@ import pytest
 
 from backproof.cli import main
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "conform-quick.json"
+GOLDEN = Path(__file__).parents[1] / "support" / "golden" / "conform-quick.json"
 
 
 def skeleton(value):

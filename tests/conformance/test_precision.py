@@ -14,7 +14,7 @@ FLOAT32, TF32, BFLOAT16 = "24 significand bits: float32", "about 11 significand 
 
 
 def conform(spec, dtype):
-    session = Session.open([f"tests.{spec}"], dtypes=[dtype])
+    session = Session.open([f"tests.support.{spec}"], dtypes=[dtype])
     session.cells[:] = [cell for cell in session.cells if cell.problem.regime == "normal"]
     return list(run(session.cells, session.workers))
 

@@ -149,10 +149,10 @@ def test_one_probe_serves_a_model_a_dtype_and_a_series():
     first, second = (Cell(Problem("multivariate", dims, r, "float32"), "b", "s", "cpu") for dims, r in DIFFERENT)
     assert probe_cell(first) == probe_cell(second)
     assert len(probe_tasks(probe_cell(first))) == 1 + len(SCALES)
-    file = UserModel("f.py", "", MODELS["univariate"], [], frozenset(), frozenset(), {})
-    own = Cell(Problem("f.py", (), "normal", "float32", file=file), "b", "s", "cpu", form="moments", by_hand=True)
+    file = UserModel("f.py", "", "", MODELS["univariate"], [], frozenset(), frozenset(), {})
+    own = Cell(Problem("f.py", (), "normal", "float32", file=file), "b", "s", "cpu", algorithm="moments", by_hand=True)
     asked = probe_cell(own)
-    assert (asked.problem.model, asked.problem.file, asked.form, asked.by_hand) == (FOR_FILES, None, None, False)
+    assert (asked.problem.model, asked.problem.file, asked.algorithm, asked.by_hand) == (FOR_FILES, None, None, False)
 
 
 DIFFERENT = [((("n", 3), ("m", 7)), "normal"), ((("n", 137), ("m", 5)), "strided")]

@@ -12,9 +12,9 @@ import time
 import xml.etree.ElementTree as ET
 
 import pytest
-from tests.conformance.test_runner import CELL
 from tests.support.commands import QUICK, RIDGE
 
+from backproof.conformance.cells import Cell, Problem
 from backproof.conformance.decide import Report
 from backproof.console.terminal import PlainConsole
 from backproof.core import places
@@ -24,6 +24,7 @@ from backproof.results.encode import as_junit
 from backproof.verdicts.judgement import Verdict
 
 COMMAND = [sys.executable, "-m", "backproof"]
+CELL = Cell(Problem("multivariate", (("n", 3), ("m", 7)), "normal", "float32"), "numpy", "reference", "cpu")
 EXPLAIN = [*COMMAND, "explain", "univariate"]
 
 

@@ -188,7 +188,7 @@ def test_a_rank_that_is_gone_ends_all_and_the_descent_goes_on_from_its_checkpoin
         deadline = time.monotonic() + 100
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
-        theirs = children(launcher.pid)
+        theirs = [rank for supervisor in children(launcher.pid) for rank in children(supervisor)]
         assert len(theirs) == ranks
         os.kill(theirs[-1], signal.Signals[sign])
         since = time.monotonic()

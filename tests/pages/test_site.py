@@ -80,7 +80,7 @@ def test_a_link_that_leads_nowhere_stops_the_build():
 
     for good, there in {
         "[a](docs/derivations.md#x)": "[a](derivations.md#x)",
-        "[`rounding.py`](reference/backproof/rounding/error_sweep.py)": "`rounding.py`",
+        "[`error_sweep.py`](reference/backproof/rounding/error_sweep.py)": "`error_sweep.py`",
         "[the page](https://example.org)": "[the page](https://example.org)",
         "[g](examples/derivations/layer_norm.py)": "[g](gallery.md#layer-norm)",
     }.items():

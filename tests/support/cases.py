@@ -13,6 +13,7 @@ ARGUMENTS = {
     "a wrong option of two lines": (["conform", "--x\ny"], "--x\\ny"),
     "no time": (["check", RIDGE, "--time-limit", "0"], "--time-limit is 0.0"),
     "a time of no number": (["check", RIDGE, "--time-limit", "nan"], "--time-limit is nan"),
+    "no time for an answer": (["conform", "--time-limit", "0"], "--time-limit is 0.0"),
     "no such function": (["check", RIDGE, "--gradients", "nope"], "there is no `nope`"),
     "a rate of no number": ([*DESCEND, "--learning-rate", "nan"], "--learning-rate is nan"),
     "an infinite rate": ([*DESCEND, "--learning-rate", "inf"], "--learning-rate is inf"),

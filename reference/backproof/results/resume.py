@@ -6,7 +6,7 @@ cannot be known, the cell runs again, and a line says why.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from backproof.conformance.cells import Cell
@@ -105,7 +105,7 @@ def _of_all(result: Any, session: Session) -> Iterator[str]:
 def _of_backend(name: str, result: Any, session: Session) -> Iterator[str]:
     then = result["environment"]["backends"].get(name, {})
     description = next(backend for backend in session.backends if backend.name == name)
-    for key, value in json.loads(json.dumps(asdict(description))).items():
+    for key, value in json.loads(json.dumps(description.as_json())).items():
         if key != "code":  # which its manifest tells
             yield from _changed(f"its {key}", then.get(key), value)
 
