@@ -120,7 +120,7 @@ REFUSED = {
 def test_what_is_refused_spoils_the_run_even_where_it_is_caught(operation, of):
     X = inputs(MODELS["multivariate"])["X"]
     value = X if of == "array" else X.shape[1]
-    with watched({__file__}) as refusals:
+    with watched({__file__}) as watch:
         for _ in range(2):
             try:
                 operation(value)
@@ -128,6 +128,7 @@ def test_what_is_refused_spoils_the_run_even_where_it_is_caught(operation, of):
                 assert isinstance(refused, Refused)  # noqa: PT017
             else:
                 pytest.fail("it answered")
+    refusals = watch.refusals
     assert refusals
     assert len(refusals) >= 2
     assert all(" at line " in each for each in refusals)

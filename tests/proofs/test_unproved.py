@@ -88,6 +88,51 @@ def test_a_file_that_changes_others_is_not_proved(tmp_path, patch, reason):
     assert done.stdout.splitlines() == [f"False {reason}"] * 4
 
 
+ODD = {  # the file in bytes, and the reason
+    "letters of latin-1": (
+        lambda text: (
+            "# coding: latin-1\n" + text.replace("    dy_hat", "    éé, é = é[é] or (ééé < é), 1\n    dy_hat", 1)
+        ).encode("latin-1"),
+        "branches on é[é] or (ééé < é) at line 19",
+    ),
+    "lines of an escape": (
+        lambda text: (
+            "# coding: unicode_escape\n"
+            + text.replace("    dy_hat", "    " + r"\n" * 40 + "    z = m and 1\n    dy_hat", 1)
+        ).encode(),
+        None,
+    ),
+    "no shapes": (
+        lambda text: text.replace("shapes = dict(", "shapes = None\nmore = dict(").encode(),
+        "the shapes or params",
+    ),
+    "axes that are a number": (lambda text: text.replace('w="1 n"', "w=5").encode(), "the shapes or params"),
+    "a parameter without a shape": (lambda text: text.replace('"b"]', '"b", "c"]').encode(), "the shapes or params"),
+    "a loss that is a size": (lambda text: text.replace("xp.mean((y_hat - y) ** 2)", "b.size").encode(), None),
+    "a gradient that is a size": (lambda text: text.replace("b=dy_hat.sum(),", "b=y_hat.sum().size,").encode(), None),
+}
+
+
+@pytest.mark.parametrize(("bytes_of", "reason"), ODD.values(), ids=ODD)
+def test_the_command_ends_in_an_answer_for_an_odd_file(tmp_path, bytes_of, reason):
+    done = _run_on_a_copy(tmp_path, bytes_of)
+    assert (done.returncode, done.stderr) == (1, "")
+    wrong = [each for each in json.loads(done.stdout)["equations"] if not each["proved"]]
+    assert wrong
+    assert reason is None or all(reason in each["reason"] for each in wrong)
+
+
+def _run_on_a_copy(tmp_path, bytes_of):
+    """`backproof prove multivariate` of a copy of the package, as it is run from a shell, with this model file."""
+    folder = tmp_path / "backproof"
+    shutil.copytree(Path(backproof.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    file = folder / "models" / "multivariate.py"
+    file.write_bytes(bytes_of(file.read_text()))
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "backproof", "prove", "multivariate", "--json", "-"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code", "reason"),
     [
@@ -97,14 +142,7 @@ def test_a_file_that_changes_others_is_not_proved(tmp_path, patch, reason):
     ],
 )
 def test_the_command_reads_the_changed_file(tmp_path, old, new, code, reason):
-    """On a copy of the package, as it is run from a shell."""
-    folder = tmp_path / "backproof"
-    shutil.copytree(Path(backproof.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "models" / "multivariate.py"
-    file.write_text(file.read_text().replace(old, new) if old else file.read_text())
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "backproof", "prove", "multivariate", "--json", "-"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+    done = _run_on_a_copy(tmp_path, lambda text: (text.replace(old, new) if old else text).encode())
     assert (done.returncode, done.stderr) == (code, "")
     equations = json.loads(done.stdout)["equations"]
     assert [(each["proved"], each["counterexample"], each["reason"]) for each in equations] == [

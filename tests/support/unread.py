@@ -179,7 +179,47 @@ STATE = [
     ("params left out", "multivariate", ('params = ["w", "b"]', 'params = ["w"]'), "are not those of the model"),
     ("a size held at 1", "multivariate", ('X="n m"', 'X="1 m"'), "are not those of the model"),
 ]
-UNREAD: list[Case] = [*SIZES, *VALUES, *TYPES, *STATE]
+WRAPS = "(sum(m) ** 8 / m ** 8)"  # in 64 bits, m ** 8 is 0 at m = 256
+BEYOND = [  # right, or never tried, at the sizes and values of any run
+    file("integers that wrap around", "from numpy import sum", WRAPS, "calls np.sum of numbers alone"),
+    file(
+        "a square that wraps around",
+        "from numpy import square",
+        "(square(m) / m**2)",
+        "calls np.square of numbers alone",
+    ),
+    file("a product of sizes", "from numpy import multiply", "(multiply(m, 3) / m / 3)", "of numbers alone"),
+    line("a size at which it raises", "    unused = 1 / (m - 1000)", "1", "divides by m - 1000 at line 18"),
+    line("a power of a size that raises", "    unused = (m - 1000) ** -1", "1", "divides by m - 1000 at line 18"),
+    line("a number in a tuple that raises", "    unused = (1 / (m * m - 90000), m)", "1", "which may be 0"),
+    file(
+        "the prover's own name for literals",
+        "from numpy import square as __lifted__",
+        "(1 + ((__lifted__(y) - y) / 1000000) ** 98)",
+        "the file binds __lifted__",
+    ),
+    file(
+        "a function by that name", "def __lifted__(v):\n    return v", "__lifted__(m / m)", "the file binds __lifted__"
+    ),
+    file("builtins that are a number", "__builtins__ = 1", "1", "the file binds __builtins__"),
+    (
+        "lost to rounding at large sizes only",
+        "multivariate",
+        (DELTA, "2 * (y_hat - y + m ** 20 - m ** 20) / m"),
+        "more than half of it is lost to rounding",
+    ),
+]
+LARGE = [  # hours, or more memory than there is
+    delta("powers of powers", "((((y**99)**99)**99)**0)", "multiplies out to more than 2000 factors"),
+    delta("powers of literals", "((((2**99)**99)**99)**0)", "multiplies out to more than 2000 factors"),
+    line(
+        "doubled sixty times",
+        "    z0 = y\n    " + "\n    ".join(f"z{i + 1} = z{i} + z{i}" for i in range(60)),
+        "(1 + z60 - z60)",
+        "multiplies out to more than 2000 factors",
+    ),
+]
+UNREAD: list[Case] = [*SIZES, *VALUES, *TYPES, *STATE, *BEYOND, *LARGE]
 
 MORE = "the file does more than import NumPy, define functions and name literals, at line {}"
 PATCHED = {  # what a file does to the others when it is imported (in a process of its own), and the reason

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import decode_source
 from operator import attrgetter
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -25,6 +26,7 @@ from backproof.proofs.subset import Body, Kind, check_body
 from backproof.proofs.tensors import ARRAY_FUNCTIONS, UFUNCS
 
 IMPORTED = ("__future__", "numpy", "backproof.models.primitives")
+DESCRIPTIVE = ("__all__", "__author__", "__version__")  # all other names of two underscores are Python's or ours
 ANNOTATION = (ast.Name, ast.Attribute, ast.Constant, ast.Subscript, ast.Tuple, ast.BinOp, ast.BitOr, ast.Load)
 PRIMITIVES = ("sigmoid", "untapped")  # proved or seen through by the prover; found again in their own file
 
@@ -84,6 +86,8 @@ class File:
                 raise Unread(f"{Path(self.path).name} is not Python: {error}") from None
         for statement in tree.body:
             for name in _bound(statement):
+                if name.startswith("__") and name not in DESCRIPTIVE:
+                    _refuse(statement, f"the file binds {name}")
                 if name in bound:
                     raise Unread(f"{name} is bound twice, at lines {bound[name].lineno} and {statement.lineno}")
                 bound[name] = statement
@@ -113,8 +117,7 @@ class File:
         def known(name: str) -> Kind:
             return self.kind(name, function)
 
-        text = self.source.decode("utf-8-sig", errors="replace")
-        callees = check_body(Body(text, definition, known))
+        callees = check_body(Body(decode_source(self.source), definition, known))
         if self.codes.get(name) != function.__code__:
             raise Unread(f"{name} is not what its file says")
         if attrgetter("__builtins__")(function).get("dict") is not dict:

@@ -31,6 +31,7 @@ class _Namespace:
             lambda *indices: sigma(x.entry(*indices)),
             lambda replay: replay.sigmoid(replay.value(x)),
             x.conditions,
+            factors=x.factors,
         )
 
 

@@ -28,6 +28,9 @@ LINKS = {
     "specification": "the loss is the specified one, and the code agrees with it in exact numbers",
 }
 
+GIVES_UP = (ArithmeticError, MemoryError, RecursionError, TypeError, ValueError)
+"""What SymPy, flint and Python raise where code of the subset is too large or too odd for them."""
+
 
 @dataclass(frozen=True)
 class Equation:
@@ -98,18 +101,18 @@ def prove(model: Model, derivation: Derivation | None = None) -> Iterator[Equati
     derivation = derivation or derive(model)
     try:
         traced = trace(model)
-    except Unread as unread:
+        code, specified = replayed(traced), loss_for_all_shapes(traced)
+        if uses_sigma(traced) and not all(claim.holds for claim in sigmoid_claims(sigmoid)):
+            code = dict.fromkeys(code, Link(False, "sigmoid is not what its lemma says"))
+    except (Unread, *GIVES_UP) as error:
         for name in model.params:
-            yield _unread(model, name, derivation, str(unread))
+            yield _unread(model, name, derivation, _given_up(error))
         return
-    code, specified = replayed(traced), loss_for_all_shapes(traced)
-    if uses_sigma(traced) and not all(claim.holds for claim in sigmoid_claims(sigmoid)):
-        code = dict.fromkeys(code, Link(False, "sigmoid is not what its lemma says"))
     for name in model.params:
         try:
             yield prove_equation(traced, name, derivation, code[name], specified)
-        except (ArithmeticError, MemoryError, RecursionError, TypeError, ValueError) as error:  # of SymPy or flint
-            yield _unread(model, name, derivation, f"the prover gives up: {type(error).__name__}: {error}")
+        except GIVES_UP as error:
+            yield _unread(model, name, derivation, _given_up(error))
 
 
 def prove_equation(traced: Trace, name: str, derivation: Derivation | None, code: Link, specified: Link) -> Equation:
@@ -151,8 +154,16 @@ def _unread(model: Model, name: str, derivation: Derivation | None, reason: str)
     )
 
 
+def _given_up(error: BaseException) -> str:
+    if isinstance(error, Unread):
+        return str(error)
+    return f"the prover gives up: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def _axes(model: Model, name: str) -> str:
-    return f"({', '.join(model.shapes[name].split())})"
+    """As the file declares them, which may be anything; of a parameter without axes, "()"."""
+    axes = model.shapes.get(name) if isinstance(model.shapes, Mapping) else None
+    return f"({', '.join(axes.split() if isinstance(axes, str) else [])})"
 
 
 def _statement(name: str, derivation: Derivation | None) -> str:

@@ -23,6 +23,7 @@ class Watch:
 
     files: Collection[str]
     refusals: list[str] = field(default_factory=list)
+    conditions: set[Any] = field(default_factory=set)  # of Python's own numbers, which raise where there is one not met
 
     def line(self) -> int | None:
         """The line of the user's code that runs now."""
@@ -36,12 +37,12 @@ _watches: list[Watch] = []
 
 
 @contextmanager
-def watched(files: Collection[str]) -> Iterator[list[str]]:
-    """Collects the refusals of the block."""
+def watched(files: Collection[str]) -> Iterator[Watch]:
+    """Collects the refusals of the block, and the conditions on numbers."""
     watch = Watch(files)
     _watches.append(watch)
     try:
-        yield watch.refusals
+        yield watch
     finally:
         _watches.pop()
 
@@ -50,6 +51,12 @@ def current_line() -> str:
     """ " at line 7" of the code that is watched, or nothing."""
     line = _watches[-1].line() if _watches else None
     return "" if line is None else f" at line {line}"
+
+
+def note(condition: Any) -> None:
+    """Remember what the code needs even where its value is not used: 1 / (m - 5) raises at m = 5."""
+    if _watches:
+        _watches[-1].conditions.add(condition)
 
 
 def refuse(what: str) -> NoReturn:

@@ -35,7 +35,7 @@ def replayed(trace: Trace, seed: int = 0) -> dict[str, Link]:
     """Link 2, of every gradient: why it does not hold, or that it does."""
     faults: dict[str, str] = {}
     random = Random(seed)
-    for fault in (_exact_faults(trace, random), _float_faults(trace, random)):
+    for fault in (_exact_faults(trace, random), _rounding_faults(trace, random), _float_faults(trace, random)):
         for name, text in fault:
             faults.setdefault(name, text)
     general = faults.get(LOSS, "")
@@ -43,7 +43,7 @@ def replayed(trace: Trace, seed: int = 0) -> dict[str, Link]:
 
 
 def _exact_faults(trace: Trace, random: Random) -> Iterator[tuple[str, str]]:
-    """Where the operations on exact numbers are not what the index forms say; or floats come nowhere near."""
+    """Where the operations on exact numbers are not what the index forms say."""
     model, kind = trace.model, arithmetic(trace)
     uncompared = dict(_tensors(trace))
     for dims in [*distinct_shapes(model), {letter: random.randint(1, 5) for letter in model.letters}]:
@@ -62,13 +62,32 @@ def _exact_faults(trace: Trace, random: Random) -> Iterator[tuple[str, str]]:
                 yield name, f"{_at(dims)} the code does not return what the index form says"
             if compared == {"equal"}:
                 uncompared.pop(name, None)
-            try:
-                if name != LOSS and _far(attempt(model.gradients, **_floats(drawn)).get(name), value):
-                    yield name, f"{_at(dims)} more than half of it is lost to rounding in float64"
-            except Unfit as fault:
-                yield LOSS, f"{_at(dims)} {fault}"
     for name in uncompared:
         yield name, "at no numbers tried can it be compared with the index form"
+
+
+def _rounding_faults(trace: Trace, random: Random) -> Iterator[tuple[str, str]]:
+    """Where the functions in float64 come nowhere near the exact value, at small sizes and with each size large."""
+    model, kind = trace.model, arithmetic(trace)
+    large = ({**dict.fromkeys(model.letters, 2), letter: max(LARGE)} for letter in model.letters)
+    for dims in [*distinct_shapes(model), *large]:
+        drawn = draw(model, dims, random)
+        replay = Replay(converted(drawn, kind.number), kind.sigmoid, kind.number)
+        for name, tensor in _tensors(trace):
+            if name == LOSS:
+                continue
+            try:
+                floats = attempt(model.gradients, **_floats(drawn))[name]
+            except Unfit as fault:
+                yield LOSS, f"{_at(dims)} {fault}"
+                continue
+            try:
+                with precision(BITS):
+                    value = exact_value(replay, tensor, np.shape(floats))
+            except Unfit:
+                continue
+            if _far(floats, value):
+                yield name, f"{_at(dims)} more than half of it is lost to rounding in float64"
 
 
 def _tensors(trace: Trace) -> Iterator[tuple[str, Tensor]]:

@@ -15,10 +15,12 @@ from itertools import zip_longest
 from typing import Any, cast
 
 import numpy as np
-from sympy import Dummy, Expr, IndexedBase, Rational, Sum, Symbol, prod
+from sympy import Dummy, Expr, IndexedBase, Mul, Rational, Sum, Symbol
 
-from backproof.proofs.refusals import Refusing, current_line, refuse
+from backproof.proofs.refusals import Refusing, current_line, note, refuse
 from backproof.proofs.symbols import DIMS, ONE, Condition, Shape, index
+
+LARGEST = 2_000  # factors of an entry: the replay evaluates them all
 
 Run = Callable[[Any], Any]  # of the replay, which gives the operands' values
 
@@ -37,8 +39,14 @@ class Tensor(Refusing):
         entry: Callable[..., Expr],
         run: Run | None = None,
         conditions: frozenset[Condition] = frozenset(),
+        is_number: bool = False,
+        factors: int = 1,
     ) -> None:
         self.dims, self.entry, self.run, self.conditions = dims, entry, run, conditions
+        self.is_number = is_number  # of Python, in the code: a literal, a size, and what arithmetic makes of them
+        self.factors = factors  # that an entry is written with, powers written out
+        if factors > LARGEST:
+            refuse(f"multiplies out to more than {LARGEST} factors")
 
     @classmethod
     def named(cls, name: str, dims: Shape) -> Tensor:
@@ -55,13 +63,13 @@ class Tensor(Refusing):
     def shape(self) -> tuple[Tensor, ...]:
         """The sizes, as arrays of shape (): they can be computed with, and that is all."""
         return tuple(
-            Tensor((), lambda size=size: size, lambda replay, axis=axis: replay.number(replay.value(self).shape[axis]))  # type: ignore[misc]
+            _number(size, lambda replay, axis=axis: replay.number(replay.value(self).shape[axis]))  # type: ignore[misc]
             for axis, size in enumerate(self.dims)
         )
 
     @property
     def size(self) -> Tensor:
-        return Tensor((), lambda: prod(self.dims), lambda replay: replay.number(replay.value(self).size))
+        return _number(Mul(*self.dims), lambda replay: replay.number(replay.value(self).size))
 
     @property
     def T(self) -> Tensor:  # noqa: N802 (as arrays call it)
@@ -70,6 +78,8 @@ class Tensor(Refusing):
             lambda *indices: self.entry(*indices[::-1]),
             lambda replay: replay.value(self).T,
             self.conditions,
+            self.is_number,
+            self.factors,
         )
 
     def sum(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
@@ -85,10 +95,10 @@ class Tensor(Refusing):
         def run(replay: Any) -> Any:
             return np.sum(replay.value(self), axis=axis, keepdims=keepdims)
 
-        return Tensor(dims, entry, run, self.conditions)
+        return Tensor(dims, entry, run, self.conditions, factors=self.factors)
 
     def mean(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
-        count = prod(self.dims[a] for a in self._axes(axis, keepdims))
+        count = Mul(*(self.dims[a] for a in self._axes(axis, keepdims)))
         mean: Tensor = self.sum(axis, keepdims=keepdims) / count
         mean.run = lambda replay: np.mean(replay.value(self), axis=axis, keepdims=keepdims)
         return mean
@@ -141,6 +151,8 @@ class Tensor(Refusing):
             lambda *indices: self.entry(*indices) ** power,
             lambda replay: replay.value(self) ** replay.exponent(exponent),
             self.conditions | conditions,
+            self.is_number,
+            self.factors * max(1, int(abs(power))),
         )
 
     def __neg__(self) -> Tensor:
@@ -149,6 +161,8 @@ class Tensor(Refusing):
             lambda *indices: -self.entry(*indices),
             lambda replay: -replay.value(self),
             self.conditions,
+            self.is_number,
+            self.factors,
         )
 
     def __pos__(self) -> Tensor:
@@ -156,13 +170,26 @@ class Tensor(Refusing):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
         if method == "__call__" and not options and ufunc in UFUNCS:
+            _with_an_array(ufunc, operands)
             return UFUNCS[ufunc](*operands)
         return refuse(f"calls np.{ufunc.__name__}")
 
     def __array_function__(self, function: Any, types: Any, operands: Any, options: Any) -> Any:
         if function in ARRAY_FUNCTIONS:
+            _with_an_array(function, operands)
             return ARRAY_FUNCTIONS[function](*operands, **options)
         return refuse(f"calls np.{function.__name__}")
+
+
+def _number(value: Expr, run: Run) -> Tensor:
+    """A number of Python."""
+    return Tensor((), lambda: value, run, is_number=True)
+
+
+def _with_an_array(function: Any, operands: tuple[Any, ...]) -> None:
+    """Refuse numbers alone: NumPy makes integers of 64 bits of them, which wrap around from some size on."""
+    if all(not isinstance(each, Tensor) or each.is_number for each in operands):
+        refuse(f"calls np.{function.__name__} of numbers alone")
 
 
 def exact(value: Any) -> Expr:
@@ -179,7 +206,7 @@ def lifted(value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
     number = exact(value)
-    return Tensor((), lambda: number, lambda replay: replay.number(value))
+    return _number(number, lambda replay: replay.number(value))
 
 
 def needs(kind: str, value: Any) -> frozenset[Condition]:
@@ -188,7 +215,10 @@ def needs(kind: str, value: Any) -> frozenset[Condition]:
     letters = {DIMS["n"]: "q", DIMS["m"]: "r", DIMS["k"]: "p"}
     names = [letters.get(size, "u") for size in tensor.dims]
     at = [index(name + "'" * names[:axis].count(name)) for axis, name in enumerate(names)]
-    return frozenset({Condition(kind, tensor.entry(*at), current_line())})
+    condition = Condition(kind, tensor.entry(*at), current_line())
+    if tensor.is_number:
+        note(condition)
+    return frozenset({condition})
 
 
 def _filled(full: list[Expr | None], axes: set[int], over: tuple[Expr, ...]) -> list[Expr]:
@@ -212,6 +242,7 @@ def _matmul(a: Any, b: Any) -> Tensor:
         lambda i, j: _total(lambda t: a.entry(i, t) * b.entry(t, j), [a.dims[1]]),
         lambda replay: replay.value(a) @ replay.value(b),
         a.conditions | b.conditions,
+        factors=a.factors + b.factors,
     )
 
 
@@ -232,6 +263,8 @@ def _elementwise(
         entry,
         lambda replay: op(replay.value(a), replay.value(b)),
         a.conditions | b.conditions | conditions,
+        a.is_number and b.is_number,
+        a.factors + b.factors,
     )
 
 

@@ -24,6 +24,7 @@ class Trace:
     model: Model
     loss: Tensor
     gradients: Mapping[str, Any]
+    needed: frozenset[Condition] = frozenset()  # by lines on numbers, which raise otherwise
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -43,29 +44,29 @@ class Trace:
 
     def conditions(self, name: str) -> frozenset[Condition]:
         """What must hold for the loss and this gradient to be what they say."""
-        return self.loss.conditions | self.gradient(name).conditions
+        return self.needed | self.loss.conditions | self.gradient(name).conditions
 
 
 def trace(model: Model) -> Trace:
     """Read the functions, then run them on symbolic arrays. Unread where that is not possible."""
     read = read_functions(model.loss, model.gradients)
-    if model.name in DECLARED and (dict(model.shapes), model.params) != DECLARED[model.name]:
+    if model.name in DECLARED and (model.shapes, model.params) != DECLARED[model.name]:
         raise Unread(f"the shapes or params of {model.name} are not those of the model")
     files = {file.path for _, file in read}
-    with watched(files) as refusals:
+    with watched(files) as watch:
         try:
             made = with_exact_literals(read)
             loss = made[model.loss](Namespace, **inputs(model))
             gradients = replace(model, gradients=made[model.gradients]).gradients_in(Namespace, inputs(model))
         except Exception as error:
-            refusals.append(_failure(error, files))
-    if refusals:
-        raise Unread(refusals[0])
+            watch.refusals.append(_failure(error, files))
+    if watch.refusals:
+        raise Unread(watch.refusals[0])
     if not isinstance(loss, Tensor) or loss.dims:
         raise Unread("the loss is not a scalar")
     if type(gradients) is not dict:
         raise Unread("gradients returns no dict")
-    return Trace(model, loss, gradients)
+    return Trace(model, loss, gradients, frozenset(watch.conditions))
 
 
 def _failure(error: Exception, files: set[str]) -> str:
