@@ -8,6 +8,7 @@ import itertools
 
 import numpy as np
 
+from backproof.graph.functions import FUNCTIONS
 from backproof.graph.namespace import Namespace
 from backproof.graph.nodes import Node
 
@@ -31,7 +32,7 @@ NO_OPERATIONS = {
 
 def offered():
     """The names of the namespace and of nodes, as `xp.name` and `node.name`."""
-    functions = {f"xp.{name}" for name in vars(Namespace) if not name.startswith("_")}
+    functions = {f"xp.{name}" for name in (*vars(Namespace), *FUNCTIONS) if not name.startswith("_")}
     return functions | {f"node.{name}" for name in vars(Node) if name not in NO_OPERATIONS}
 
 

@@ -71,7 +71,7 @@ def _end_as_an_interrupt_does() -> None:
 
     with suppress(ValueError):  # signals are the main thread's
         for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is signal.SIG_DFL:
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, end)
 
 

@@ -23,8 +23,13 @@ class Undecided(InputError):
 
 
 def of_scalar(function: Function, v: Any) -> Any:
-    """The function of one ball or series."""
-    return Series(function.series(v.terms)) if isinstance(v, Series) else function.ball(v)
+    """The function of one ball or series. Raises ZeroDivisionError where it divides by what may be zero."""
+    if not isinstance(v, Series):
+        return function.ball(v)
+    try:
+        return Series(function.series(v.terms))
+    except ValueError as error:  # flint's, of series
+        raise ZeroDivisionError(str(error)) from None
 
 
 def sign(v: Any, node: Node) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from flint import arb
+from flint import acb, arb
 
 from backproof.derivation.ball_arrays.array import BallArray, balls_of, is_ball_array, value_of
 from backproof.derivation.ball_arrays.refusal import refuse
@@ -48,7 +48,7 @@ ELEMENTWISE: dict[str, Callable[..., arb]] = {
     "arcsin": lambda v: v.asin(),
     "arccos": lambda v: v.acos(),
     "arctan": lambda v: v.atan(),
-    "arctan2": lambda v, w: arb.atan2(v, w),
+    "arctan2": lambda v, w: acb(w, v).arg(),
     "sinh": lambda v: v.sinh(),
     "cosh": lambda v: v.cosh(),
     "tanh": lambda v: v.tanh(),
