@@ -41,6 +41,7 @@ class Process:
         self.control, theirs = socket.socketpair()
         self._lock = threading.Lock()  # one thread may stop what another waits for
         self._said = b""
+        self._silent = False  # the supervisor will say no more
         try:
             with theirs:
                 self._supervisor = subprocess.Popen(
@@ -70,6 +71,9 @@ class Process:
         told = self._line("code", seconds)
         if told is not None:
             return int(told)
+        if self._silent:  # its end of the connection closes a moment before it can be waited for
+            with suppress(subprocess.TimeoutExpired):
+                self._supervisor.wait(seconds)
         return -signal.SIGKILL if self._supervisor.poll() is not None else None
 
     def death(self, seconds: float = 2.0) -> str:
@@ -113,7 +117,10 @@ class Process:
             try:
                 poll = select.poll()
                 poll.register(self.control, select.POLLIN)
-                if not poll.poll(1000 * seconds) or not (more := self.control.recv(4096)):
+                if not poll.poll(1000 * seconds):
+                    return None
+                if not (more := self.control.recv(4096)):
+                    self._silent = True
                     return None
             except (OSError, ValueError):  # closed
                 return None
