@@ -41,6 +41,7 @@ except ImportError:
     pass
 spec = importlib.util.spec_from_file_location("by_place", "elsewhere/by_place.py")
 spec.loader.exec_module(importlib.util.module_from_spec(spec))
+importlib.util.find_spec("sought")
 exec(open("statements.txt").read())
 weights = np.load("weights.npy")
 mapped = np.memmap("mapped.bin", mode="r")
@@ -139,6 +140,7 @@ CHANGES = {  # what is changed, and a word of the reason
         "module linecache is found elsewhere",
     ),
     "an optional module": (lambda folder: _write(folder / "optional.py", ""), "module optional is found now"),
+    "a module that is searched for": (lambda folder: _write(folder / "sought.py", ""), "module sought is found now"),
     "an optional file": (lambda folder: _write(folder / "maybe.txt", ""), "maybe.txt is new"),
     "a file that is asked for": (lambda folder: _write(folder / "flag", ""), "flag is new"),
     "another file in a folder": (lambda folder: _write(folder / "parts/1.txt", ""), "parts changed since"),

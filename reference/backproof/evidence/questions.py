@@ -1,8 +1,9 @@
-"""What this process asks of the system without an audit event: variables, and whether a file exists."""
+"""What this process asks without an audit event: variables, whether a file exists, and where a module is found."""
 
 import functools
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,15 +20,17 @@ class Questions:
         self.inherited = dict(os.environ)
         self.variables: set[str] = set()
         self.files: dict[str, None] = {}
+        self.modules: set[str] = set()
         self.everything = False  # whether a user's code read the whole environment
         self._caller, self._next = caller, ""
 
     def record(self) -> None:
-        """Watch from now on: `os.environ` and `os.stat` report what they are asked for."""
+        """Watch from now on: `os.environ`, `os.stat` and the search for modules report what they are asked for."""
         for environment in (os.environ, os.environb):
             environment.__class__ = self._recorded(type(environment))
         os.stat = self._stat(os.stat)
         os.lstat = self._stat(os.lstat)
+        sys.meta_path.insert(0, _Searches(self.modules))
 
     def values(self, prefixes: tuple[str, ...]) -> Mapping[str, str | None]:
         """The variables asked for and those that begin with `prefixes`, as inherited (None where unset)."""
@@ -82,3 +85,13 @@ class Questions:
         except (OSError, ValueError):
             pass
         self.files.setdefault(path)
+
+
+class _Searches:
+    """First of the finders: it finds nothing, and so meets every name. `importlib.util.find_spec` imports nothing."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        self._names.add(name)

@@ -128,7 +128,7 @@ class Watch:
     def _search(self, new: Manifest) -> None:
         """Where modules are found, those too that were asked for in vain: one may be there the next time."""
         path = _search_path()
-        for name in {*list(self._events.asked), *list(sys.modules)} - self._searched:
+        for name in {*list(self._events.asked), *list(self._questions.modules), *list(sys.modules)} - self._searched:
             self._searched.add(name)
             top, dot, _ = name.partition(".")
             if name.startswith("__") or BuiltinImporter.find_spec(name) or FrozenImporter.find_spec(name):
