@@ -60,6 +60,7 @@ def late():
     sqlite3.connect("base.db").execute("pragma schema_version").fetchone()
     glob.glob("parts/*.txt")
     os.path.exists("flag")
+    os.access("key", os.R_OK)
     for name in ("maybe.txt",):
         try:
             open(name)
@@ -143,6 +144,7 @@ CHANGES = {  # what is changed, and a word of the reason
     "a module that is searched for": (lambda folder: _write(folder / "sought.py", ""), "module sought is found now"),
     "an optional file": (lambda folder: _write(folder / "maybe.txt", ""), "maybe.txt is new"),
     "a file that is asked for": (lambda folder: _write(folder / "flag", ""), "flag is new"),
+    "a file that access is asked of": (lambda folder: _write(folder / "key", ""), "key is new"),
     "another file in a folder": (lambda folder: _write(folder / "parts/1.txt", ""), "parts changed since"),
     "what it wrote and reads": (_append("product.txt"), "product.txt changed since"),
     "what nothing reads": (_append("unread.txt"), None),

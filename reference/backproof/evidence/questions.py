@@ -25,9 +25,10 @@ class Questions:
         self._caller, self._next = caller, ""
 
     def record(self) -> None:
-        """Watch from now on: `os.environ`, `os.stat` and the search for modules report what they are asked for."""
+        """Watch from now on: `os.environ`, `os.stat`, `os.access` and the search for modules report each question."""
         for environment in (os.environ, os.environb):
             environment.__class__ = self._recorded(type(environment))
+        os.access = self._access(os.access, os.stat)
         os.stat = self._stat(os.stat)
         os.lstat = self._stat(os.lstat)
         sys.meta_path.insert(0, _Searches(self.modules))
@@ -64,19 +65,27 @@ class Questions:
     def _stat(self, function: Any) -> Any:
         @functools.wraps(function)
         def asked(path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
-            if not isinstance(path, int) and dir_fd is None and self._caller.asks():
-                try:
-                    self._exists(function, absolute(path))
-                except Exception:
-                    self.everything = True
+            self._ask(function, path, dir_fd)
             if function.__name__ == "lstat":
                 return function(path, dir_fd=dir_fd)
             return function(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
 
-        for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
-            if function in able:
-                able.add(asked)
-        return asked
+        return _as_able(function, asked)
+
+    def _access(self, function: Any, look: Any) -> Any:
+        @functools.wraps(function)
+        def asked(path: Any, mode: int, *, dir_fd: int | None = None, **options: bool) -> bool:
+            self._ask(look, path, dir_fd)
+            return bool(function(path, mode, dir_fd=dir_fd, **options))
+
+        return _as_able(function, asked)
+
+    def _ask(self, look: Any, path: Any, dir_fd: int | None) -> None:
+        if not isinstance(path, int) and dir_fd is None and self._caller.asks():
+            try:
+                self._exists(look, absolute(path))
+            except Exception:
+                self.everything = True
 
     def _exists(self, function: Any, path: str) -> None:
         try:
@@ -85,6 +94,14 @@ class Questions:
         except (OSError, ValueError):
             pass
         self.files.setdefault(path)
+
+
+def _as_able(function: Any, asked: Any) -> Any:
+    """`asked`, in the sets of what the system's `function` can do (`shutil` looks there)."""
+    for able in (os.supports_dir_fd, os.supports_effective_ids, os.supports_fd, os.supports_follow_symlinks):
+        if function in able:
+            able.add(asked)
+    return asked
 
 
 class _Searches:
